@@ -1,0 +1,23 @@
+"""The ground: one face, several worlds.
+
+    program(comm, ...)  ──>  SimWorld      one process, virtual time, a thousand ranks
+                        ──>  ProcessWorld  real processes on this machine
+"""
+
+from .errors import CommError, Deadlock, RankDied, RankError, Stalled, Wait, WireError
+from .face import Comm, Link, Mail, Work
+from .ledger import Ledger
+from .run import Run
+from .trace import Event, Span, Trace
+
+__all__ = ["Comm", "CommError", "Deadlock", "Event", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
+           "RankError", "Run", "SimWorld", "Span", "Stalled", "Trace", "Wait", "WireError", "Work"]
+
+_LATE = {"SimWorld": ".sim", "ProcessWorld": ".process"}
+
+
+def __getattr__(name: str):
+    if name in _LATE:
+        from importlib import import_module
+        return getattr(import_module(_LATE[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,124 @@
+"""Every way a run can fail, in the user's terms.
+
+    Stalled ── Deadlock          nothing moves: a table of who waits for whom, since when, where in the user's code
+    RankDied                     a process is gone (signal or exit code)
+    RankError                    a rank raised an exception type that the caller does not know
+    WireError                    bytes arrived that are not a message of this run
+"""
+
+from __future__ import annotations
+
+import os
+import signal as _signal
+import sys
+from dataclasses import dataclass
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class CommError(RuntimeError):
+    """Base of the errors that worlds raise."""
+
+
+@dataclass
+class Wait:
+    """One rank that cannot go on: what it called, whom it waits for, since when (seconds waited), and where."""
+
+    rank: int
+    call: str
+    peer: int | None = None
+    waited_s: float = 0.0
+    where: str = ""
+    note: str = ""
+
+    def row(self) -> tuple[str, ...]:
+        peer = "anyone" if self.peer is None else f"rank {self.peer}"
+        if self.call in ("finished", "computing"):
+            peer = "-"
+        return (str(self.rank), self.call, peer, f"{self.waited_s:.3g} s", self.where or "-", self.note)
+
+
+class Stalled(CommError):
+    """Nothing in the world progressed, or a message was left that nobody received.
+
+    `waits` holds one `Wait` a rank; `undelivered` one sentence for each message that nobody received.
+    """
+
+    def __init__(self, headline: str, waits: list[Wait] | None = None, undelivered: list[str] | None = None):
+        self.headline, self.waits, self.undelivered = headline, list(waits or []), list(undelivered or [])
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        lines = [self.headline]
+        if self.waits:
+            lines += table(("rank", "call", "waiting for", "waited", "where", ""), [w.row() for w in self.waits])
+        if self.undelivered:
+            lines.append("sent, but never received:")
+            lines += ["  " + message for message in self.undelivered]
+        return "\n".join(lines)
+
+
+class Deadlock(Stalled):
+    """The simulator's `Stalled`: it knows at once that no rank can ever move again."""
+
+
+class RankDied(CommError):
+    """A rank's process ended before its program did. `signal` or `exitcode` says how; the other is None."""
+
+    def __init__(self, rank: int, signal: int | None = None, exitcode: int | None = None, note: str = ""):
+        self.rank, self.signal, self.exitcode = rank, signal, exitcode
+        if signal is not None:
+            how = f"was killed by signal {signal} ({_signal_name(signal)})"
+        else:
+            how = f"left with exit code {exitcode} before its program ended"
+        super().__init__(f"rank {rank} {how}" + (f"; {note}" if note else ""))
+
+
+class RankError(CommError):
+    """A rank raised an exception whose type only the rank knows; its traceback is the note of this error."""
+
+    def __init__(self, rank: int, type_name: str, message: str):
+        self.rank, self.type_name, self.message = rank, type_name, message
+        super().__init__(f"rank {rank} raised {type_name}: {message}")
+
+
+class WireError(CommError):
+    """Bytes that are not a whole message of this kit, or not of this run."""
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """Left-aligned text table; columns as wide as their widest cell."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in [head, *rows]]
+
+
+def user_line(depth: int = 1) -> str:
+    """`file.py:12 in program` of the innermost frame outside the kit, or, when all are ours, outside this room."""
+    return frame_line(sys._getframe(depth))
+
+
+def frame_line(frame) -> str:
+    """As `user_line`, from a given frame outwards (the simulator asks for the line of a suspended rank)."""
+    ours, room = None, os.path.dirname(os.path.abspath(__file__)) + os.sep
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_PACKAGE) and "importlib" not in name:
+            return _where(frame)
+        if ours is None and not name.startswith(room):
+            ours = frame
+        frame = frame.f_back
+    return _where(ours) if ours is not None else ""
+
+
+def _where(frame) -> str:
+    name = frame.f_code.co_filename
+    short = "notebook cell" if "ipykernel" in name or name.startswith("<ipython") else os.path.basename(name)
+    return f"{short}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return _signal.Signals(number).name
+    except ValueError:
+        return "unknown"

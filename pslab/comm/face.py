@@ -1,0 +1,260 @@
+"""The face of every world: what a distributed program may call.
+
+    def program(comm, x):                             one rank of it; the same function in every world
+        right = (comm.rank + 1) % comm.world_size
+        left = (comm.rank - 1) % comm.world_size
+        work = comm.isend(x, dst=right)               tensors: in order per (source, tag), waited for
+        y = comm.recv(src=left)
+        work.wait()
+        return y
+
+Two planes: *tensors* (send, recv and their `i` forms, reliable, one named peer) and *mail* (post, poll: any sender,
+time-outs, small metadata with tensors; what servers live on). A `Comm` is a group of ranks over an `Endpoint`, which is
+what a world gives each rank; `split` makes smaller groups over the same endpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from . import arrays
+
+MAX_TAG = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Link:
+    """The port model: a message of n bytes holds its sender's outgoing and its receiver's incoming port for
+    overhead_s + n / bandwidth_Bps seconds, first come first served, and arrives latency_s later.
+
+    The α of the textbooks is overhead_s + latency_s; bandwidth_Bps is bytes per second of a port in each direction.
+    """
+
+    latency_s: float = 10e-6
+    overhead_s: float = 0.0
+    bandwidth_Bps: float = 12.5e9
+
+    def __post_init__(self):
+        for name in ("latency_s", "overhead_s"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}={value}; a number of seconds, 0 or more, is needed")
+        if not self.bandwidth_Bps > 0:
+            raise ValueError(f"bandwidth_Bps={self.bandwidth_Bps}; must be above 0 (bytes per second)")
+
+    def port_s(self, payload_bytes: int) -> float:
+        """Seconds that a message of payload_bytes holds each of its two ports."""
+        return self.overhead_s + payload_bytes / self.bandwidth_Bps
+
+
+@dataclass
+class Mail:
+    """A letter: sender's rank, kind, meta (msgpack scalars, lists, dicts) and tensors, owned by the receiver."""
+
+    src: int
+    kind: str
+    meta: dict = field(default_factory=dict)
+    tensors: list[torch.Tensor] = field(default_factory=list)
+
+
+class Work(ABC):
+    """A send or receive under way."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float | None = None):
+        """Block until done; a receive gives its tensor. TimeoutError after timeout_s."""
+
+    @abstractmethod
+    def is_completed(self) -> bool:
+        """Whether `wait` would return at once."""
+
+
+class Endpoint(ABC):
+    """What a world gives each rank; ranks here are world ranks, arrays come from `arrays.view`.
+
+    `ctx` separates groups: only messages of equal ctx meet. `control` messages (barrier, split) cost time but are in no
+    ledger. `sync`: the work is done when the receiver has the message, not when the buffer is free.
+    """
+
+    rank: int
+    world_size: int
+    seed: int
+
+    @abstractmethod
+    def isend(self, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool) -> Work: ...
+    @abstractmethod
+    def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Work: ...
+    @abstractmethod
+    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence) -> None: ...
+    @abstractmethod
+    def poll(self, ctx: int, timeout_s: float | None) -> Mail | None: ...
+    @abstractmethod
+    def now(self) -> float: ...
+    @abstractmethod
+    def sleep(self, seconds: float) -> None: ...
+    @abstractmethod
+    def compute(self, seconds: float) -> None: ...
+    @abstractmethod
+    def report(self, value) -> None: ...
+
+    def empty(self, shape, name: str) -> torch.Tensor:
+        return arrays.tensor_of(arrays.empty(shape, name), name)
+
+
+class Comm:
+    """A group of ranks. `rank` and `world_size` count within the group; `members` are their world ranks."""
+
+    def __init__(self, endpoint: Endpoint, members: Sequence[int] | None = None, ctx: int = 0):
+        self._endpoint = endpoint
+        self.members = tuple(range(endpoint.world_size) if members is None else members)
+        self.rank = self.members.index(endpoint.rank)
+        self.world_size = len(self.members)
+        self.device = torch.device("cpu")
+        self._ctx = ctx
+        self._group_rank = {world: group for group, world in enumerate(self.members)}
+        self._splits = 0
+        self._rng: torch.Generator | None = None
+
+    # ---- tensors ------------------------------------------------------------------------------------------------
+
+    def send(self, tensor, dst: int, tag: int = 0) -> None:
+        """Send and wait until the receiver has it. What was not received in the other rank's program never returns."""
+        array, name = arrays.view(tensor)
+        self._endpoint.isend(array, name, self._peer(dst, "dst"), self._ctx, _tag(tag), True, False).wait()
+
+    def isend(self, tensor, dst: int, tag: int = 0) -> Work:
+        """Start sending; the tensor must stay untouched until `wait()` of the work returns."""
+        array, name = arrays.view(tensor)
+        return self._endpoint.isend(array, name, self._peer(dst, "dst"), self._ctx, _tag(tag), False, False)
+
+    def recv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, timeout_s: float | None = None):
+        """The next tensor from src with this tag, in the order they were sent.
+
+        With `out` it is written there, or reduced into it by `op` ('sum', 'max', 'min', 'prod'); `out` is returned.
+        ValueError, on both sides, when shape or dtype is not out's. TimeoutError after timeout_s.
+        """
+        return self.irecv(src, tag, out=out, op=op).wait(timeout_s)
+
+    def irecv(self, src: int, tag: int = 0, *, out=None, op: str | None = None) -> Work:
+        """Start receiving; `wait()` gives the tensor. Receives of one (src, tag) are served in the order posted."""
+        if op is not None:
+            arrays.check_op(op)
+            if out is None:
+                raise ValueError(f"op={op!r} reduces into out=, which is missing")
+        return self._endpoint.irecv(self._peer(src, "src"), self._ctx, _tag(tag), out, op, False)
+
+    def empty(self, shape, dtype=torch.float32) -> torch.Tensor:
+        """An uninitialised tensor in memory that this world sends from without staging."""
+        return self._endpoint.empty(shape, arrays.dtype_name(dtype))
+
+    # ---- mail ---------------------------------------------------------------------------------------------------
+
+    def post(self, dst: int, kind: str, meta: dict | None = None, tensors: Sequence = ()) -> None:
+        """Send mail to a rank of this group (oneself included); never blocks, and the tensors may change at once."""
+        if not isinstance(kind, str) or not kind:
+            raise ValueError(f"kind={kind!r}; a non-empty string is needed")
+        self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, {} if meta is None else meta, tensors)
+
+    def poll(self, timeout_s: float | None = None) -> Mail | None:
+        """The next mail from anyone in this group; None after timeout_s (0 looks once; None waits without end)."""
+        if timeout_s is not None and not timeout_s >= 0:
+            raise ValueError(f"timeout_s={timeout_s}; 0 or more seconds, or None, is needed")
+        mail = self._endpoint.poll(self._ctx, timeout_s)
+        if mail is not None:
+            mail.src = self._group_rank[mail.src]
+        return mail
+
+    # ---- groups and time ----------------------------------------------------------------------------------------
+
+    def split(self, color: int | None, key: int = 0) -> Comm | None:
+        """Subgroup of the ranks that gave the same color, ordered by (key, rank); None for color None. Collective."""
+        if color is not None and (not isinstance(color, int) or color < 0):
+            raise ValueError(f"color={color!r}; a number from 0, or None to stay out, is needed")
+        table = self._exchange(np.array([-1 if color is None else color, key], np.int64))
+        self._splits += 1
+        if color is None:
+            return None
+        mine = sorted((int(k), group_rank) for group_rank, (c, k) in enumerate(table) if c == color)
+        ctx = _derived(f"{self._ctx}/{self._splits}/{color}", 7)
+        return Comm(self._endpoint, [self.members[group_rank] for _, group_rank in mine], ctx)
+
+    def barrier(self) -> None:
+        """Return when every rank of the group has called it (dissemination: ⌈log2 K⌉ rounds of empty messages)."""
+        empty, distance = np.empty(0, np.uint8), 1
+        while distance < self.world_size:
+            right = self.members[(self.rank + distance) % self.world_size]
+            left = self.members[(self.rank - distance) % self.world_size]
+            work = self._endpoint.isend(empty, "uint8", right, self._ctx, -1, False, True)
+            self._endpoint.irecv(left, self._ctx, -1, None, None, True).wait()
+            work.wait()
+            distance *= 2
+
+    def now(self) -> float:
+        """Seconds since the run began: virtual in the simulator, real elsewhere."""
+        return self._endpoint.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._endpoint.sleep(_seconds(seconds))
+
+    def compute(self, seconds: float) -> None:
+        """Let `seconds` of virtual time pass; does nothing in real worlds, where computing takes its own time."""
+        self._endpoint.compute(_seconds(seconds))
+
+    def report(self, value) -> None:
+        """Hand a small value to the caller's `on_report(rank, value)` while the run goes on."""
+        self._endpoint.report(value)
+
+    @property
+    def rng(self) -> torch.Generator:
+        """This rank's own seeded generator: draw from it, and a run can be replayed."""
+        if self._rng is None:
+            self._rng = torch.Generator().manual_seed(_derived(f"{self._endpoint.seed}/{self._endpoint.rank}", 7))
+        return self._rng
+
+    def _peer(self, rank: int, argument: str, oneself: bool = False) -> int:
+        if not isinstance(rank, (int, np.integer)) or not 0 <= rank < self.world_size:
+            raise ValueError(f"{argument}={rank!r}; this group has ranks 0..{self.world_size - 1}")
+        if rank == self.rank and not oneself:
+            raise ValueError(f"{argument}={rank} is this rank itself; a rank keeps its own data without sending")
+        return self.members[rank]
+
+    def _exchange(self, row: np.ndarray) -> np.ndarray:
+        """Everyone's row, gathered by the group's first rank and sent back: (K, len(row)). Control traffic."""
+        endpoint, first = self._endpoint, self.members[0]
+        table = np.empty((self.world_size, len(row)), row.dtype)
+        if self.rank:
+            endpoint.isend(row, "int64", first, self._ctx, -2, True, True).wait()
+            endpoint.irecv(first, self._ctx, -2, table, None, True).wait()
+            return table
+        table[0] = row
+        for group_rank in range(1, self.world_size):
+            endpoint.irecv(self.members[group_rank], self._ctx, -2, table[group_rank], None, True).wait()
+        for work in [endpoint.isend(table, "int64", dst, self._ctx, -2, True, True) for dst in self.members[1:]]:
+            work.wait()
+        return table
+
+    def __repr__(self) -> str:
+        return f"Comm(rank {self.rank} of {self.world_size})"
+
+
+def _tag(tag: int) -> int:
+    if not isinstance(tag, (int, np.integer)) or not 0 <= tag <= MAX_TAG:
+        raise ValueError(f"tag={tag!r}; a number from 0 to {MAX_TAG} is needed")
+    return int(tag)
+
+
+def _seconds(seconds: float) -> float:
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"seconds={seconds}; 0 or more is needed")
+    return float(seconds)
+
+
+def _derived(text: str, size: int) -> int:
+    """A number fixed by the text alone, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "little")
