@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_ROOMS = ("collectives", "comm", "cost", "data", "embedding", "models", "ps", "train", "viz")
+__all__ = ["__version__", "collectives", "comm", "cost", "data", "embedding", "models", "ps", "train", "viz"]
 
-__all__ = [*_ROOMS, "__version__"]
+_ROOMS = tuple(name for name in __all__ if not name.startswith("_"))
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
     from pslab import collectives, comm, cost, data, embedding, models, ps, train, viz
