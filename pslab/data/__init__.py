@@ -1,0 +1,65 @@
+"""pslab.data: click logs as tensors, and where they come from.
+
+    load("auto") ──> ClickLog ──.batches(size, seed)──> Batch ──.shard(rank, K)──> one worker's piece
+                      train, test                        dense    (B, Fd) float32
+                      features                           sparse   KeyedJaggedTensor
+                                                         labels   (B,)    float32
+
+    jagged.py      bags of ids of unequal length, the layout TorchRec uses
+    clicklog.py    Batch, FeatureSpec, ClickLog
+    synthetic.py   a log with a planted teacher, so that the best reachable AUC is known
+    movielens.py   MovieLens-100K read as clicks
+    folders.py     where data may lie on this machine
+    fetch.py       bringing MovieLens-100K into the user's cache, when asked to
+    metrics.py     AUC, log loss, normalised entropy
+
+Names are imported when first touched, so that what needs no tensors (`pslab data list`) does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+_WHERE = {
+    "JaggedTensor": "jagged",
+    "KeyedJaggedTensor": "jagged",
+    "Batch": "clicklog",
+    "ClickLog": "clicklog",
+    "FeatureSpec": "clicklog",
+    "concat_batches": "clicklog",
+    "synthetic_click_log": "synthetic",
+    "auc": "metrics",
+    "log_loss": "metrics",
+    "normalised_entropy": "metrics",
+}
+
+__all__ = [
+    "Batch",
+    "ClickLog",
+    "FeatureSpec",
+    "JaggedTensor",
+    "KeyedJaggedTensor",
+    "auc",
+    "concat_batches",
+    "log_loss",
+    "normalised_entropy",
+    "synthetic_click_log",
+]
+
+if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
+    from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
+    from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
+    from pslab.data.metrics import auc, log_loss, normalised_entropy
+    from pslab.data.synthetic import synthetic_click_log
+
+
+def __getattr__(name: str):
+    """Import the file that holds `name` on first use (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'pslab.data' has no attribute {name!r}; it offers {', '.join(sorted(_WHERE))}")
+    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
