@@ -1,0 +1,57 @@
+"""Closed forms: how many bytes, through which port, in how many seconds. Pure functions that import nothing of ours.
+
+    >>> from pslab import cost
+    >>> cost.ring_all_reduce(elements=1_000, K=4).ports[0]              # equal to ledger.port(0) of a run
+    Port(out_bytes=6000, in_bytes=6000)
+    >>> cost.parameter_server(elements=1_000, K=4, S=1).servers[0]
+    Port(out_bytes=16000, in_bytes=16000)
+
+    ports         Port, Traffic: bytes per port and direction, α–β seconds, the chunks of tensor_split
+    collectives   ring all-reduce, reduce-scatter, all-gather; broadcast; all-to-all; sparse all-gather
+    servers       parameter servers: apart, colocated, dense, sparse
+    strategies    one step of a recommender: allreduce, server, hybrid
+    crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
+    accounting    the printed numbers of section 11.9, and the fair ones
+"""
+
+from .accounting import Accounting119, accounting_11_9
+from .collectives import (
+    all_reduce_bytes_even,
+    all_to_all,
+    broadcast,
+    ring_all_gather,
+    ring_all_reduce,
+    ring_reduce_scatter,
+    sparse_all_gather,
+)
+from .crossover import crossover_fraction
+from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
+from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
+from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
+
+__all__ = [
+    "STRATEGIES",
+    "Accounting119",
+    "Port",
+    "PortSplit",
+    "ServerTraffic",
+    "StepBytes",
+    "Traffic",
+    "accounting_11_9",
+    "add_traffic",
+    "all_reduce_bytes_even",
+    "all_to_all",
+    "alpha_beta_s",
+    "broadcast",
+    "chunk_sizes",
+    "colocated_servers",
+    "crossover_fraction",
+    "parameter_server",
+    "ring_all_gather",
+    "ring_all_reduce",
+    "ring_reduce_scatter",
+    "server_step_s",
+    "sparse_all_gather",
+    "sparse_server",
+    "strategy_port_bytes",
+]
