@@ -1,0 +1,57 @@
+"""all_gather: every rank has a piece, and in the end every rank has all of them.
+
+K = 3 ranks in a ring, each sends only to its right neighbour, and passes on in the next step what it has just received:
+
+              rank 0           rank 1           rank 2
+    start     a   .   .        .   b   .        .   .   c
+    step 0         sends a ──>      sends b ──>      sends c ──> (to rank 0)
+              a   .   c        a   b   .        .   b   c
+    step 1         sends c ──>      sends a ──>      sends b ──> (to rank 0)
+              a   b   c        a   b   c        a   b   c
+
+A rank sends every piece but that of its right neighbour, which came from there: over the whole ring each piece crosses
+K−1 links once. With n elements a piece the time is (K−1)(α + n·b·β). Pieces may differ in length ("ragged"): then the
+longest piece sets the pace of every step.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pslab.comm import Comm
+
+from .chunks import TAGS, Flat, check_algorithm, check_dtypes, flat, owned
+
+
+def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Tensor]:
+    """The tensors of all ranks, in rank order, on every rank.
+
+    tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
+               (ValueError where they differ); read only
+    algorithm  auto or ring
+    returns    K tensors; entry r has the shape of rank r's tensor. All are the caller's own, its own piece a copy
+
+        K = 2:   rank 0: [1, 2, 3], rank 1: [4]   ->   both: [tensor([1, 2, 3]), tensor([4])]
+    """
+    check_algorithm(algorithm, ("ring",))
+    flat(tensor)                                         # refuses what cannot travel
+    pieces: list = [None] * comm.world_size
+    pieces[comm.rank] = mine = owned(tensor)
+    ring_gather(comm, pieces, TAGS["all_gather"])
+    check_dtypes(mine.dtype, pieces, "all_gather")
+    return pieces
+
+
+def ring_gather(comm: Comm, pieces: list[Flat | None], tag: int) -> None:
+    """The walk of the picture, from pieces[comm.rank] alone to all of them.
+
+    The other entries are either memory to receive into, or None: then a tensor of the size that came is put there.
+    """
+    rank, size = comm.rank, comm.world_size
+    right, left = (rank + 1) % size, (rank - 1) % size
+    for step in range(size - 1):
+        newest = pieces[(rank - step) % size]            # what arrived in the step before
+        coming = (rank - 1 - step) % size
+        sending = comm.isend(newest, right, tag)
+        pieces[coming] = comm.recv(left, tag, out=pieces[coming])
+        sending.wait()

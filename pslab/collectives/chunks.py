@@ -1,0 +1,116 @@
+"""What the collectives share: flat views, K pieces, and the checks of their arguments.
+
+    tensor (any shape)  ──flat──>  0 1 2 3 4 5 6 7         one dimension, the same memory
+                        ──split─>  0 1 2 | 3 4 5 | 6 7     K = 3 pieces, sizes as torch.tensor_split: the first
+                                                           P mod K pieces are one element longer
+
+The pieces are NumPy views, because a ring touches each of them in its inner loop and NumPy's slices are several times
+cheaper than a tensor's. bfloat16, which NumPy lacks, stays a tensor.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+OPS = ("sum", "max", "min", "prod", "mean")
+
+# Messages of a collective must not meet the user's own, nor those of another collective: each has a tag of its own,
+# far above what programs use. A group that disagrees on which collective it is in stalls, and the table says so.
+TAGS = {name: 2_000_000_000 + i for i, name in enumerate(
+    ("broadcast", "reduce_scatter", "all_gather", "all_reduce", "all_to_all"), start=1)}
+
+Flat = np.ndarray | torch.Tensor
+
+_NUMPY_DTYPES = {np.dtype(name) for name in (
+    "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+    "complex64", "complex128")}
+
+
+def flat(tensor, argument: str = "tensor") -> Flat:
+    """One-dimensional view of the tensor's memory, or a copy where its elements do not lie in one row."""
+    if isinstance(tensor, np.ndarray):
+        if tensor.dtype not in _NUMPY_DTYPES:
+            raise ValueError(f"{argument} has dtype {tensor.dtype}; allowed: "
+                             f"{', '.join(sorted(map(str, _NUMPY_DTYPES)))}")
+        return np.ascontiguousarray(tensor).reshape(-1)
+    if not isinstance(tensor, torch.Tensor):
+        raise ValueError(f"{argument} is a {type(tensor).__name__}; a torch.Tensor or a NumPy array is needed")
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        raise ValueError(f"{argument} is a {tensor.layout} tensor of {tensor.dtype} on {tensor.device}; a dense CPU "
+                         f"tensor is needed")
+    row = tensor.detach().resolve_conj().resolve_neg().contiguous().view(-1)
+    return row if row.dtype is torch.bfloat16 else row.numpy()
+
+
+def flat_inout(tensor, argument: str = "tensor") -> Flat:
+    """As `flat`, of a tensor that the collective writes: refuses what cannot be written. Finish with `copy_back`."""
+    row = flat(tensor, argument)
+    if isinstance(tensor, np.ndarray):
+        if not tensor.flags.writeable:
+            raise ValueError(f"{argument} is read-only, and this collective works in place; pass {argument}.copy()")
+    elif any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape)):
+        raise ValueError(f"{argument} is expanded: several of its elements share one place in memory; pass "
+                         f"{argument}.contiguous()")
+    return row
+
+
+def copy_back(row: Flat, tensor) -> None:
+    """Write `row` into `tensor` where `flat` had to copy; nothing to do where they share memory."""
+    if isinstance(tensor, np.ndarray):
+        if not np.may_share_memory(row, tensor):
+            tensor[...] = row.reshape(tensor.shape)
+        return
+    row = as_tensor(row)
+    if row.data_ptr() != tensor.data_ptr() or tensor.is_conj() or tensor.is_neg():
+        with torch.no_grad():
+            tensor.copy_(row.view(tensor.shape))
+
+
+def split(row: Flat, pieces: int) -> list[Flat]:
+    """`pieces` views that cover the row in order; sizes differ by one at most, the longer ones first."""
+    short, longer = divmod(len(row), pieces)
+    ends = [0]
+    for i in range(pieces):
+        ends.append(ends[-1] + short + (i < longer))
+    return [row[start:end] for start, end in pairwise(ends)]
+
+
+def as_tensor(array: Flat) -> torch.Tensor:
+    """The tensor over the same memory."""
+    return torch.from_numpy(array) if isinstance(array, np.ndarray) else array
+
+
+def owned(tensor) -> torch.Tensor:
+    """A contiguous tensor of its own memory, of the same shape, from a tensor or an array."""
+    if isinstance(tensor, np.ndarray):
+        return torch.from_numpy(np.array(tensor, order="C"))
+    return tensor.detach().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+
+
+def check_op(op: str, row: Flat) -> str:
+    """The reduction that travels ('mean' travels as 'sum'), or ValueError when `op` means nothing for this dtype."""
+    if op not in OPS:
+        raise ValueError(f"op={op!r}; allowed: {', '.join(OPS)}")
+    kind = row.dtype.kind if isinstance(row, np.ndarray) else "f"
+    if op in ("max", "min") and kind == "c":
+        raise ValueError(f"op={op!r} on {row.dtype}: complex numbers have no order; allowed: sum, prod, mean")
+    if op == "mean" and kind not in "fc":
+        raise ValueError(f"op='mean' on {row.dtype}: a mean of whole numbers is not whole; use op='sum' and divide, or "
+                         f"convert to a floating dtype first")
+    return "sum" if op == "mean" else op
+
+
+def check_algorithm(algorithm: str, known: tuple[str, ...]) -> None:
+    if algorithm != "auto" and algorithm not in known:
+        raise ValueError(f"algorithm={algorithm!r}; allowed: auto, {', '.join(known)}")
+
+
+def check_dtypes(mine, others: list[torch.Tensor], collective: str) -> None:
+    """Every rank must bring the same dtype; `others[rank]` is what came from that rank."""
+    for rank, tensor in enumerate(others):
+        if tensor.dtype is not mine:
+            raise ValueError(f"{collective}: rank {rank} brought {tensor.dtype}, this rank {mine}; dtypes must be "
+                             f"equal on all ranks")

@@ -1,0 +1,59 @@
+"""reduce_scatter: everyone's tensor is reduced over the ranks, and rank r keeps piece r of the result.
+
+K = 3 ranks in a ring, each sends only to its right neighbour. Every tensor is cut into pieces a, b, c; b₀ is piece b of
+rank 0, b₂₀ is b₂ + b₀. Each piece starts one rank after its owner and walks the ring towards it, growing as it goes:
+
+              rank 0           rank 1           rank 2
+    start     a₀  b₀  c₀       a₁  b₁  c₁       a₂  b₂  c₂
+    step 0         sends c₀ ──>     sends a₁ ──>     sends b₂ ──> (to rank 0)
+              a₀  b₂₀ .        .   b₁  c₀₁      a₁₂ .   c₂
+    step 1         sends b₂₀ ─>     sends c₀₁ ─>     sends a₁₂ ─> (to rank 0)
+              a₁₂₀  .  .       .  b₂₀₁  .       .  .  c₀₁₂
+
+In every step every link carries one piece, so all ports are busy all the time. After K−1 steps each rank has sent every
+piece but its own: P − |piece r| elements. Time (K−1)(α + ⌈P/K⌉·b·β): no algorithm moves fewer bytes through the busiest
+port (Patarasuk and Yuan, 2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations").
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pslab.comm import Comm
+
+from .chunks import TAGS, Flat, check_algorithm, check_op, flat, owned, split
+
+
+def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:
+    """Piece `comm.rank` of the reduction of all ranks' tensors, cut as `torch.tensor_split(tensor.view(-1), K)`.
+
+    tensor     P elements of any shape, the same P and dtype on every rank, read only; ValueError where they differ
+    op         sum, max, min, prod, mean (floating and complex dtypes only)
+    algorithm  auto or ring
+    returns    one-dimensional, ⌈P/K⌉ elements on the first P mod K ranks and ⌊P/K⌋ on the others; a tensor of its own
+
+        K = 2, P = 3:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   rank 0: [1, 5], rank 1: [9]
+    """
+    check_algorithm(algorithm, ("ring",))
+    row = flat(tensor)
+    travelling_op = check_op(op, row)
+    sums = split(flat(owned(row)), comm.world_size)      # the walk reduces in place: on a copy, the input stays
+    ring_reduce(comm, sums, travelling_op, TAGS["reduce_scatter"])
+    mine = sums[comm.rank]
+    if op == "mean":
+        mine /= comm.world_size
+    return owned(mine)                                   # a copy, so that the other K−1 pieces can be freed
+
+
+def ring_reduce(comm: Comm, pieces: list[Flat], op: str, tag: int) -> None:
+    """The walk of the picture, in place: afterwards pieces[comm.rank] is complete, the others hold partial sums."""
+    rank, size = comm.rank, comm.world_size
+    right, left = (rank + 1) % size, (rank - 1) % size
+    for step in range(size - 1):
+        grown = pieces[(rank - 1 - step) % size]         # what arrived in the step before
+        next_ = pieces[(rank - 2 - step) % size]
+        sending = comm.isend(grown, right, tag)          # not `send`: all ranks would wait for their right neighbour
+        comm.recv(left, tag, out=next_, op=op)           # next_ += what the left neighbour has so far
+        sending.wait()
+
+
