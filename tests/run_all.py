@@ -90,7 +90,8 @@ def run_stage(stage: Stage) -> Outcome:
         if status is None:
             outcome.problems.append(f"{name_of(command)} stopped after {stage.limit_s:.0f} s")
         elif status != 0 and not (outcome.failed or outcome.errors):
-            outcome.problems.append("no test ran" if stage.is_pytest and status == 5 else f"{name_of(command)}: {status}")
+            empty = stage.is_pytest and status == 5
+            outcome.problems.append("no test ran" if empty else f"{name_of(command)}: exit status {status}")
         elif status == 0 and not stage.is_pytest:
             outcome.passed += 1
     return outcome

@@ -1,0 +1,68 @@
+# %% [markdown]
+# # Parameter servers and all-reduce, by running them
+#
+# Two ways to combine what many workers have learned share most of the history of distributed training. In one,
+# the state of a model lives in **servers**, and workers pull what they need and push what they found. In the other
+# there is no such place: every worker holds everything, and an **all-reduce** adds the gradients up. This course
+# lets you run both, count every byte they move, and see where each of them wins.
+#
+# The whole course rests on one idea: *a distributed program is an ordinary Python function of a `comm`*. The same
+# function runs in a simulated world, with a virtual clock and a thousand ranks, and in real processes on this machine.
+
+# %% [markdown]
+# ## Is everything here?
+#
+# Run the next cell (Shift + Enter). It imports the kit and starts nothing.
+
+# %%
+import sys
+
+import pslab
+
+print("pslab", pslab.__version__)
+print("Python 3.11 or newer:", sys.version_info >= (3, 11))
+
+# %% [markdown]
+# ## One program, two worlds
+#
+# A ring of three ranks: each sends its own number to the right and receives one from the left. Look at who ends up
+# with whose number.
+
+# %%
+import torch
+from pslab.comm import ProcessWorld, SimWorld
+
+
+def ring(comm):
+    right, left = (comm.rank + 1) % comm.world_size, (comm.rank - 1) % comm.world_size
+    work = comm.isend(torch.tensor([float(comm.rank)]), dst=right)
+    received = comm.recv(src=left)
+    work.wait()
+    return received.item()
+
+
+# %%
+print("simulated:     ", SimWorld(3).run(ring).results)
+with ProcessWorld(3) as world:
+    print("real processes:", world.run(ring).results)
+
+# %% [markdown]
+# Rank 0 holds the number of rank 2, rank 1 that of rank 0, rank 2 that of rank 1: in both worlds the same. The first
+# line took no real time worth speaking of and had a virtual clock; in the second, three processes moved the numbers.
+
+# %% [markdown]
+# ## The chapters
+#
+# | chapter | what you see run |
+# | --- | --- |
+# | [11.9 Parameter server vs all-reduce](11_09_parameter_server_vs_all_reduce.ipynb) | both architectures and the hybrid, their bytes counted on every link |
+#
+# The other chapters and the labs are not here yet.
+#
+# Every chapter has the same shape: what you will be able to do, sections marked *Beginner*, *Intermediate* or
+# *Advanced*, one figure with controls, and questions with answers.
+#
+# ## What you should know before
+#
+# Python functions and NumPy indexing; stochastic gradient descent and back-propagation by name; how a PyTorch module
+# and its `backward` are used; and that a byte has eight bits.

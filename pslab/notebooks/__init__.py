@@ -1,0 +1,13 @@
+"""Notebooks written as text, built into .ipynb files with their outputs, and held together by a check.
+
+    chapters/src/NAME.py  --build: parse, execute, tidy-->  chapters/NAME.ipynb
+           (edited by people)                                (opened by people, committed with outputs)
+                                  <--check: same cells, outputs there, nothing private in them--
+
+On the command line: `python -m pslab.notebooks build` and `python -m pslab.notebooks check`.
+Needs the `notebooks` extra; this file imports nothing, so that the command can say so where it is missing.
+
+    text.py     which notebooks there are, and what their texts say
+    build.py    execute a text, tidy and store the notebook
+    check.py    the rules a stored notebook must keep
+"""
