@@ -11,7 +11,7 @@ from pslab.notebooks.build import build, tidy
 from pslab.notebooks.check import check
 from pslab.notebooks.text import WIDGET_NOTE, read_source
 
-TEXT = '''# %% [markdown]
+TEXT = """# %% [markdown]
 # # A notebook
 #
 # Look at the sum.
@@ -23,7 +23,7 @@ print("total", total)
 # %% tags=["nbval-ignore-output"]
 import time
 print(time.time())
-'''
+"""
 
 
 @pytest.fixture
