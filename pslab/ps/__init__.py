@@ -1,0 +1,27 @@
+"""The parameter server: rows live on servers, workers push gradients to them and pull values from them.
+
+    worker 0 ──push(keys, vals)──>  server 0: rows [0, R/S)      partition   which server owns a row
+    worker 1 <──pull(keys)────────  server 1: rows [R/S, 2R/S)   rule        what a gradient does to a row
+       ...      clock()                ...                       consistency what a pull may see
+                                                                 init        what a row is before its first push
+
+    def program(comm, tables, num_workers):
+        if comm.rank >= num_workers:                               # workers come first, then the servers
+            server = KVServer(tables, comm.rank - num_workers, comm.world_size - num_workers, range(num_workers))
+            return serve(comm, server)
+        with KVWorker(comm, range(num_workers, comm.world_size), tables) as kv:
+            rows = kv.wait(kv.pull(keys, table="user"))            # (n, dim)
+            kv.push(keys, gradients, table="user")
+            kv.clock()                                             # end of the round
+"""
+
+from .consistency import BSP, Consistency
+from .init import Init, Integers, Uniform, Zeros
+from .partition import Partition, RangePartition
+from .rules import SGD, AdaGrad, Rule
+from .server import KVServer, serve
+from .tables import TableConfig
+from .worker import KVWorker
+
+__all__ = ["BSP", "SGD", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker", "Partition",
+           "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "serve"]

@@ -1,0 +1,122 @@
+"""Keys and their rows as arrays: never a Python loop over keys.
+
+    keys   7 2 7 5     distinct      2 5 7         vals    a b c d     sum_equal    b  d  a+c
+                       inverse       2 0 2 1                                        (for keys 2 5 7)
+
+A request names its rows by an array of keys, or by a range when they are contiguous: a range costs no key bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+_FEW = 8    # equal keys up to this many are added level by level, more by a segment sum
+
+
+def as_keys(keys, num_rows: int, table: str) -> np.ndarray | range:
+    """Checked keys: a range as it is (a slice becomes one), else (n,) int64. ValueError names table and value."""
+    if isinstance(keys, slice):
+        if keys.step not in (None, 1):
+            raise ValueError(f"table {table!r}: keys={keys}; a slice of step 1 is needed")
+        keys = range(0 if keys.start is None else keys.start, num_rows if keys.stop is None else keys.stop)
+    if isinstance(keys, range):
+        if keys.step != 1 or not 0 <= keys.start <= keys.stop <= num_rows:
+            raise ValueError(f"table {table!r}: keys={keys}; 0 <= lo <= hi <= {num_rows} and a step of 1 are needed")
+        return keys
+    keys = as_array(keys, f"table {table!r}: keys")
+    if keys.ndim != 1:
+        raise ValueError(f"table {table!r}: keys has shape {keys.shape}; one dimension, (n,), is needed")
+    if not keys.size:
+        return np.empty(0, np.int64)
+    if keys.dtype.kind not in "iu":
+        raise ValueError(f"table {table!r}: keys has dtype {keys.dtype}; whole numbers (int64) are needed")
+    for worst in (keys.min(), keys.max()):
+        if not 0 <= worst < num_rows:
+            raise ValueError(f"table {table!r}: key {worst} is out of range; its keys are 0..{num_rows - 1}")
+    return keys.astype(np.int64, copy=False)
+
+
+def as_vals(vals, num_keys: int, dim: int, table: str) -> np.ndarray:
+    """Checked rows, (num_keys, dim) float32, contiguous. NaN and infinity are let through: looking costs a pass."""
+    vals = as_array(vals, f"table {table!r}: vals")
+    if vals.shape != (num_keys, dim):
+        raise ValueError(f"table {table!r}: vals has shape {vals.shape}; {num_keys} keys of dim {dim} need "
+                         f"({num_keys}, {dim})")
+    if vals.dtype != np.float32:
+        raise ValueError(f"table {table!r}: vals has dtype {vals.dtype}; float32 is needed")
+    return np.ascontiguousarray(vals)
+
+
+def as_array(tensor, what: str) -> np.ndarray:
+    """A NumPy view of a CPU tensor; arrays and lists pass through."""
+    if isinstance(tensor, torch.Tensor):
+        if tensor.device.type != "cpu":
+            raise ValueError(f"{what} is on {tensor.device}; a CPU tensor is needed, use .cpu()")
+        tensor = tensor.detach()
+        if tensor.dtype == torch.bfloat16:          # NumPy has no such thing; let the dtype check refuse it by name
+            raise ValueError(f"{what} has dtype bfloat16; float32 values and int64 keys are needed")
+        return tensor.numpy()
+    if isinstance(tensor, (np.ndarray, list, tuple)):
+        return np.asarray(tensor)
+    raise ValueError(f"{what} is a {type(tensor).__name__}; a torch.Tensor or a NumPy array is needed")
+
+
+def is_ascending(keys: np.ndarray) -> bool:
+    """Strictly: sorted and without duplicates."""
+    return bool((keys[1:] > keys[:-1]).all())
+
+
+def distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(the distinct keys ascending, for each key its position among them, or None where keys already are those)."""
+    if is_ascending(keys):
+        return keys, None
+    order, starts = _segments(keys)
+    inverse = np.zeros(len(keys), np.int64)
+    inverse[starts[1:]] = 1
+    inverse[order] = np.cumsum(inverse)
+    return keys[order[starts]], inverse
+
+
+def sum_equal(keys: np.ndarray, vals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(distinct keys ascending (u,), sums of the rows of equal keys (u, dim)), added in the order they stand in.
+
+    Where the keys are ascending already, keys and vals themselves are returned.
+    """
+    if is_ascending(keys):
+        return keys, vals
+    order, starts = _segments(keys)
+    counts = np.diff(starts, append=len(keys))
+    sums = vals.take(order[starts], axis=0, mode="clip")
+    # Few duplicates each: add the second of every key, then the third ... 0.2 ms for 8,192 rows of 128, where
+    # np.add.reduceat alone takes 6 ms and np.add.at more.
+    segments = np.flatnonzero((counts > 1) & (counts <= _FEW))
+    level = 1
+    while segments.size:
+        sums[segments] += vals.take(order[starts[segments] + level], axis=0, mode="clip")
+        level += 1
+        segments = segments[counts[segments] > level]
+    hot = np.flatnonzero(counts > _FEW)
+    if hot.size:
+        lengths = counts[hot]
+        first = np.cumsum(lengths) - lengths
+        positions = np.repeat(starts[hot] - first, lengths) + np.arange(lengths.sum())
+        sums[hot] = np.add.reduceat(vals.take(order[positions], axis=0, mode="clip"), first, axis=0)
+    return keys[order[starts]], sums
+
+
+def _segments(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(order that sorts the keys, equal ones as they stood; where in that order each distinct key starts)."""
+    order = _stable_order(keys)
+    in_order = keys[order]
+    return order, np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
+
+
+def _stable_order(keys: np.ndarray) -> np.ndarray:
+    bits = max(1, int(len(keys) - 1).bit_length())
+    if keys.max() < 1 << (63 - bits):
+        # Key and position packed in one number: plain sorting is vectorised, half the time of a stable argsort.
+        packed = (keys << bits) | np.arange(len(keys))
+        packed.sort()
+        return packed & ((1 << bits) - 1)
+    return np.argsort(keys, kind="stable")

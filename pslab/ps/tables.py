@@ -1,0 +1,58 @@
+"""A table of rows: its size, and the four choices that say how it behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .consistency import BSP, Consistency
+from .init import Init, Zeros
+from .partition import Partition, RangePartition
+from .rules import SGD, Rule
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """R = num_rows rows of dim float32 values, keyed 0..R-1. Workers and servers are given the same list of these.
+
+    rule: what a gradient does. consistency: what a pull may see. partition: which server owns a row.
+    init: what rows are before the first push. A dense parameter is a table too: one row, or one row a matrix row.
+    """
+
+    name: str
+    dim: int
+    num_rows: int
+    rule: Rule = field(default_factory=lambda: SGD(0.1))
+    consistency: Consistency = field(default_factory=BSP)
+    partition: Partition = field(default_factory=RangePartition)
+    init: Init = field(default_factory=Zeros)
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name={self.name!r}; a table needs a name that is a non-empty string")
+        for argument in ("dim", "num_rows"):
+            value = getattr(self, argument)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"table {self.name!r}: {argument}={value!r}; a whole number from 1 is needed")
+        for argument, kind in (("rule", Rule), ("consistency", Consistency), ("partition", Partition), ("init", Init)):
+            value = getattr(self, argument)
+            if not isinstance(value, kind):
+                raise ValueError(f"table {self.name!r}: {argument}={value!r}; a {kind.__name__} object is needed")
+
+    def initial_rows(self, keys=None) -> np.ndarray:
+        """What the rows `keys` (a range or (n,) int64; None: all) hold before the first push: (n, dim) float32."""
+        return self.init.rows(range(self.num_rows) if keys is None else keys, self.dim, self.name)
+
+
+def check_tables(tables) -> list[TableConfig]:
+    """The tables as a list, or ValueError: at least one, TableConfig objects, names distinct."""
+    tables = list(tables)
+    for table in tables:
+        if not isinstance(table, TableConfig):
+            raise ValueError(f"tables holds {table!r}; TableConfig objects are needed")
+    names = [table.name for table in tables]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not names:
+        raise ValueError(f"tables={names}; " + (f"{twice[0]!r} is there twice" if twice else "at least one is needed"))
+    return tables
