@@ -1,0 +1,143 @@
+"""A message on its way in: where its bytes go, before and after somebody asked for it.
+
+    header came, receive posted   ──> bytes go straight into `out` (copied or reduced)
+    header came, nobody asked yet ──> bytes go into a buffer of the message's own; handed over when asked for
+    payload in the sender's heap  ──> nothing is copied until somebody asks; then read from there, and credited
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from .. import arrays, wire
+from ..face import Work
+
+_SCRATCH_BYTES = 256 * 1024
+
+
+class RecvWork(Work):
+    """A posted receive."""
+
+    __slots__ = ("endpoint", "src", "ctx", "tag", "out", "array", "name", "op", "control", "done", "error",
+                 "deliver_s")
+
+    def __init__(self, endpoint, src: int, ctx: int, tag: int, out, op: str | None, control: bool):
+        self.endpoint, self.src, self.ctx, self.tag, self.out, self.op = endpoint, src, ctx, tag, out, op
+        self.array, self.name = (None, None) if out is None else arrays.out_view(out)
+        self.control, self.done, self.error, self.deliver_s = control, False, None, 0.0
+
+    def is_completed(self) -> bool:
+        if not self.done:
+            self.endpoint.progress(0)
+        return self.done and (not self.deliver_s or time.monotonic() >= self.deliver_s)
+
+    def wait(self, timeout_s: float | None = None):
+        if not self.done:
+            try:
+                self.endpoint.wait_until(self, timeout_s)
+            except TimeoutError:
+                self.endpoint.withdraw(self)
+                raise
+        if self.deliver_s:
+            self.endpoint.hold_until(self.deliver_s)
+        if self.error is not None:
+            raise self.error
+        if self.out is None:
+            self.out = arrays.tensor_of(self.array, self.name)
+        return self.out
+
+    def call(self) -> str:
+        return "barrier()" if self.control else f"recv(src={self.src}, tag={self.tag})"
+
+    @property
+    def peer(self) -> int:
+        return self.src
+
+
+class Incoming:
+    """One message from one peer; created when its header is complete."""
+
+    __slots__ = ("header", "src", "shape", "name", "work", "own", "flat", "op", "landed", "scratch", "fill", "view",
+                 "discard", "mail", "deliver_s")
+
+    def __init__(self, header: wire.Header, src: int, shape=None, name: str = "uint8"):
+        self.header, self.src, self.shape, self.name = header, src, shape, name
+        self.work: RecvWork | None = None
+        self.own = self.flat = self.op = self.scratch = self.view = self.mail = None
+        self.landed = self.fill = 0
+        self.discard = False
+        self.deliver_s = 0.0
+
+    @property
+    def complete(self) -> bool:
+        return self.view is not None or self.landed == self.header.payload_bytes
+
+    def aim(self, out: np.ndarray, op: str | None) -> None:
+        """Let the bytes that are still to come go into `out`."""
+        self.flat, self.op = out.reshape(-1), op
+        if op is None:
+            self.flat = self.flat.view(np.uint8)
+
+    def aim_at_own(self) -> None:
+        """Keep the bytes here. What was merely claimed is not allocated beyond a step."""
+        self.own = np.empty(min(self.header.payload_bytes, wire.STEP), np.uint8)
+
+    # ---- bytes that lie somewhere already (small frames, shared memory) ----
+
+    def land(self, piece: np.ndarray) -> None:
+        """Take the next bytes of the payload: `piece` is uint8, whole elements when they are to be reduced."""
+        size, at = len(piece), self.landed
+        self.landed = at + size
+        if self.discard:
+            return
+        if self.flat is None:
+            self._room(at + size)
+            self.own[at:at + size] = piece
+        elif self.op is None:
+            self.flat[at:at + size] = piece
+        else:
+            item = self.flat.itemsize
+            arrays.land(self.flat[at // item:(at + size) // item], piece.view(self.flat.dtype), self.op, self.name)
+
+    # ---- bytes that are read from a socket straight to their place ----
+
+    def room(self) -> memoryview:
+        """Where the socket may write next."""
+        left = self.header.payload_bytes - self.landed
+        if self.discard or (self.flat is not None and self.op is not None):
+            if self.scratch is None:
+                self.scratch = np.empty(_SCRATCH_BYTES, np.uint8)
+            return memoryview(self.scratch)[self.fill:min(_SCRATCH_BYTES, left)]
+        if self.flat is None:
+            self._room(min(self.landed + 1, self.header.payload_bytes))
+            return memoryview(self.own)[self.landed:]
+        return memoryview(self.flat)[self.landed:]
+
+    def filled(self, size: int) -> None:
+        """`size` bytes were written into `room()`."""
+        if self.scratch is None:
+            self.landed += size
+            return
+        self.fill += size
+        item = 1 if self.discard else self.flat.itemsize
+        whole = self.fill - self.fill % item
+        if whole and (self.fill == _SCRATCH_BYTES or self.landed + self.fill == self.header.payload_bytes):
+            self.land(self.scratch[:whole])
+            rest = self.fill - whole
+            self.scratch[:rest] = self.scratch[whole:self.fill]
+            self.fill = rest
+
+    def _room(self, needed: int) -> None:
+        if needed > len(self.own):
+            larger = np.empty(min(max(needed, 2 * len(self.own)), self.header.payload_bytes), np.uint8)
+            larger[:self.landed] = self.own[:self.landed]
+            self.own = larger
+
+    # ---- hand over ----
+
+    def array(self) -> np.ndarray:
+        """The whole payload as an array of its shape, owned by the receiver."""
+        raw = self.view.copy() if self.view is not None else self.own
+        return raw.view(arrays.numpy_dtype(self.name)).reshape(self.shape)

@@ -1,0 +1,135 @@
+"""The caller's end of the launcher: started once, shared by all worlds of this process, gone with it."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from ..errors import CommError
+from . import launcher
+
+START_S = 60.0
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+                             "NUMEXPR_NUM_THREADS"), "1")
+_current: Launcher | None = None
+_lock = threading.Lock()
+
+
+class Launcher:
+    """A running launcher process and what it has told us."""
+
+    def __init__(self):
+        self.control, theirs = socket.socketpair()
+        environment = {**os.environ, **ONE_THREAD}
+        roots = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))]
+        environment["PYTHONPATH"] = os.pathsep.join(roots + [p for p in [environment.get("PYTHONPATH")] if p])
+        # A session of its own: an interrupt of the notebook's cell must not reach launcher or ranks.
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from pslab.comm.process.launcher import main; main()", str(theirs.fileno())], env=environment,
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
+        theirs.close()
+        self.owner = os.getpid()
+        self._buffer = b""
+        self._deaths: dict[int, int] = {}
+        self._lock = threading.RLock()
+        self._next("ready", START_S)
+
+    def alive(self) -> bool:
+        return self.owner == os.getpid() and self.process.poll() is None
+
+    def spawn(self, request: dict, descriptors: list[int]) -> int:
+        """Fork one rank with these descriptors; its pid."""
+        if len(descriptors) > launcher.MAX_FDS:
+            raise ValueError(f"a rank would need {len(descriptors)} descriptors; at most {launcher.MAX_FDS} can be "
+                             "handed over; use a smaller world_size")
+        with self._lock:
+            launcher.send(self.control, {"op": "spawn", **request}, descriptors)
+            return self._next("spawned", 10.0)
+
+    def kill(self, pids: list[int], deadline_s: float = 5.0) -> None:
+        """SIGKILL these ranks with their process groups, and return when they are reaped."""
+        with self._lock:
+            left = [pid for pid in pids if pid not in self._deaths]
+            if left:
+                launcher.send(self.control, {"op": "kill", "pids": left}, [])
+            until_s = time.monotonic() + deadline_s
+            while any(pid not in self._deaths for pid in left):
+                if not self._read(max(until_s - time.monotonic(), 0)):
+                    raise CommError(f"processes {left} are still there {deadline_s:g} s after SIGKILL")
+            for pid in pids:
+                self._deaths.pop(pid, None)
+
+    def death(self, pid: int, timeout_s: float = 0.0) -> int | None:
+        """The wait status of a rank that is gone; None while it lives (after waiting up to timeout_s)."""
+        with self._lock:
+            until_s = time.monotonic() + timeout_s
+            while self._read(max(until_s - time.monotonic(), 0) if pid not in self._deaths else 0):
+                continue
+            return self._deaths.get(pid)
+
+    def close(self) -> None:
+        """Hang up; the launcher kills its ranks, reaps them and leaves."""
+        self.control.close()
+        if self.owner != os.getpid():
+            return
+        try:
+            self.process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _next(self, what: str, timeout_s: float) -> int:
+        self._answers: dict[str, int] = {}
+        until_s = time.monotonic() + timeout_s
+        while what not in self._answers:
+            if not self._read(max(until_s - time.monotonic(), 0)):
+                raise CommError(f"the launcher of ranks did not answer '{what}' within {timeout_s:g} s "
+                                f"(its exit code: {self.process.poll()})")
+        return self._answers[what]
+
+    def _read(self, timeout_s: float) -> bool:
+        """Take in what the launcher says; False when it says nothing for timeout_s."""
+        poller = select.poll()
+        poller.register(self.control, select.POLLIN)
+        if not poller.poll(timeout_s * 1000):
+            return False
+        data = self.control.recv(65536)
+        if not data:
+            raise CommError(f"the launcher of ranks ended (exit code {self.process.poll()}); "
+                            "the next run starts a new one")
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "died" in message:
+                self._deaths[message["died"]] = message["status"]
+            else:
+                self._answers.update(message)
+        return True
+
+
+def current() -> Launcher:
+    """The launcher of this process, started when there is none. A forked child starts its own."""
+    global _current
+    with _lock:
+        if _current is None or not _current.alive():
+            _current = Launcher()
+        return _current
+
+
+def shut_down() -> None:
+    """End the launcher and with it all ranks of this process."""
+    global _current
+    with _lock:
+        if _current is not None:
+            _current.close()
+            _current = None
+
+
+atexit.register(shut_down)

@@ -1,0 +1,148 @@
+"""The life of a rank: wait for a job, run it, answer; until the caller hangs up.
+
+    caller ──job: cloudpickle──> rank          the caller's own function, sent to its own child
+    caller <──answer: wire format── rank       result or error as text, reports, never a pickle
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import traceback
+
+import cloudpickle
+import numpy as np
+import torch
+
+from .. import wire
+from ..face import Comm
+from .board import Board
+from .endpoint import ProcessEndpoint
+from .memory import Heap, PeerHeap
+
+JOB = struct.Struct("<4sIQ")               # magic, epoch, length; then the pickled job
+ANSWER = struct.Struct("<4scIQ")           # magic, what, epoch, length; then an encoded value
+RESULT, ERROR, REPORT = b"R", b"E", b"P"
+
+
+def live(request: dict, descriptors: list[int]) -> None:
+    """Run jobs for ever. `descriptors`: control, stdout, stderr, board, heaps (shm only), a socket for each peer."""
+    rank, world_size, shared = request["rank"], request["world_size"], request["shared"]
+    control = socket.socket(fileno=descriptors[0])
+    _redirect(descriptors[1], descriptors[2])
+    board = Board(descriptors[3], world_size)
+    heap_fds = descriptors[4:4 + world_size] if shared else []
+    peers = [peer for peer in range(world_size) if peer != rank]
+    socks = {peer: socket.socket(fileno=fd) for peer, fd in zip(peers, descriptors[4 + len(heap_fds):], strict=True)}
+    heap = Heap(heap_fds[rank], world_size) if shared else None
+    heaps = {peer: PeerHeap(heap_fds[peer]) for peer in peers} if shared else {}
+    endpoint = ProcessEndpoint(rank, world_size, socks, heap, heaps, board)
+    if sys.platform != "linux":                          # Linux kills us with the launcher; elsewhere a thread looks
+        threading.Thread(target=_leave_with_launcher, args=(request["launcher"],), daemon=True).start()
+    while True:
+        head = _exactly(control, JOB.size)
+        if head is None:
+            return
+        _, epoch, size = JOB.unpack(head)
+        _answer(control, epoch, *_run(endpoint, control, epoch, _exactly(control, size)))
+
+
+def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) -> tuple[bytes, bytes]:
+    """One job: (what, encoded answer)."""
+    try:
+        job = cloudpickle.loads(blob)
+        del blob
+        _adopt(job["surroundings"])
+        _reseed(f"{job['seed']}/{endpoint.rank}")
+        endpoint.begin(epoch, job["seed"], job["link"], job["trace"],
+                       lambda value: _answer(control, epoch, REPORT, wire.encode(value)))
+        value = job["program"](Comm(endpoint), *job["args"])
+        try:
+            encoded = wire.encode(value)
+        except ValueError as error:
+            raise ValueError(f"the result of rank {endpoint.rank} is a {type(value).__name__} that cannot be handed "
+                             f"back: {error}") from None
+        endpoint.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        events = [tuple(event) for event in endpoint.events] if endpoint.events else []
+        return RESULT, wire.encode([encoded, events])
+    except BaseException as error:                       # SystemExit and KeyboardInterrupt too: the caller must know
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return ERROR, _told(error)
+
+
+def _told(error: BaseException) -> bytes:
+    kind = type(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next                            # the user's part of the traceback, not ours
+    text = "".join(traceback.format_exception(kind, error, trace))
+    told = {"type": kind.__name__, "module": kind.__module__, "text": str(error), "traceback": text}
+    builtin = getattr(builtins, kind.__name__, None) is kind
+    try:
+        return wire.encode({**told, "args": list(error.args) if builtin else []})
+    except ValueError:                                   # arguments that cannot travel: the text stands for them
+        return wire.encode({**told, "args": [str(error)]})
+
+
+def _answer(control: socket.socket, epoch: int, what: bytes, data: bytes) -> None:
+    control.sendall(ANSWER.pack(wire.MAGIC, what, epoch, len(data)))
+    control.sendall(data)
+
+
+def _exactly(sock: socket.socket, size: int) -> bytearray | None:
+    """`size` bytes, or None when the caller hung up."""
+    data, have = bytearray(size), 0
+    with memoryview(data) as view:
+        while have < size:
+            got = sock.recv_into(view[have:])
+            if got == 0:
+                return None
+            have += got
+    return data
+
+
+def _redirect(out: int, err: int) -> None:
+    """Prints go to files that the caller can read, also when this process is killed."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+
+
+def _adopt(surroundings: dict) -> None:
+    """The caller's folder, import path and environment, as they are now."""
+    if os.getcwd() != surroundings["cwd"]:
+        os.chdir(surroundings["cwd"])
+    if sys.path != surroundings["path"]:
+        sys.path[:] = surroundings["path"]
+    if dict(os.environ) != surroundings["environ"]:
+        os.environ.clear()
+        os.environ.update(surroundings["environ"])
+    for descriptor in (1, 2):
+        os.lseek(descriptor, 0, os.SEEK_END)
+
+
+def _reseed(text: str) -> None:
+    """Every global generator starts from (seed, rank), so that a warm rank draws what a fresh one would."""
+    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _leave_with_launcher(launcher: int) -> None:
+    wake = threading.Event()
+    while os.getppid() == launcher:
+        wake.wait(0.5)
+    os._exit(1)

@@ -1,0 +1,178 @@
+"""The clock and the queue: which rank runs next, and at what virtual time.
+
+    now ──┐   times (heap)    at[time]: entries in the order they were put there
+          └─> 0.0             [rank 0, rank 1, rank 2]
+              1.1e-05         [rank 1, a letter for rank 0]     an entry is a rank that goes on, or an object
+              2.5e-05         [rank 2]                          whose fire() may name one
+
+One rank runs at a time, until it waits inside a comm call; there it asks the queue who is next and hands over. Between
+two comm calls no virtual time passes, so `now` is the same for everyone, and the order (time, order of posting) fixes
+the whole run. Equal times are common (the ranks of a ring move in step), so they share one entry of the heap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+
+class Unwind(BaseException):
+    """Thrown into ranks that must leave because the run is over. Programs let it pass."""
+
+
+class Task:
+    """One rank, as the kernel sees it: what carries it, what it waits for since when, how it ended."""
+
+    __slots__ = ("carrier", "endpoint", "ended", "error", "rank", "result", "since_s", "state", "waits_for")
+
+    def __init__(self, rank: int):
+        self.rank = rank
+        self.carrier = None             # a greenlet, or a thread with its baton; None until it first runs
+        self.endpoint = None
+        self.waits_for = None           # an object with describe(), while the rank waits
+        self.since_s = 0.0
+        self.ended = False
+        self.result = None
+        self.error: BaseException | None = None
+        self.state = None               # its own random generators, while another rank runs
+
+
+class Alarm:
+    """Wakes a waiting rank at the first of two events; the second finds it spent."""
+
+    __slots__ = ("late", "task")
+
+    def __init__(self, task: Task):
+        self.task: Task | None = task
+        self.late = False               # whether it was the time-out that came first
+
+    def fire(self) -> Task | None:
+        task, self.task = self.task, None
+        return task
+
+
+class Deadline:
+    """The time-out of an alarm."""
+
+    __slots__ = ("alarm",)
+
+    def __init__(self, alarm: Alarm):
+        self.alarm = alarm
+
+    def fire(self) -> Task | None:
+        task = self.alarm.fire()
+        if task is not None:
+            self.alarm.late = True
+        return task
+
+
+class Kernel:
+    """Virtual time and turns. `park` is the only place where a rank stops and another goes on."""
+
+    def __init__(self, carriers):
+        self.now = 0.0
+        self.last_end_s = 0.0           # when the last rank ended
+        self.ticks = 0                  # turns given: standing still means that a rank does not come back
+        self.main = Task(-1)            # the caller: has its turn when a rank ends or asks for it, or none can go on
+        self.running = self.main
+        self.ending = False             # the run is over: every comm call raises Unwind
+        self.tasks: list[Task] = []
+        self._failed: Task | None = None
+        self._request: tuple[Task, Callable] | None = None
+        self._times: list[float] = []
+        self._at: dict[float, list] = {}
+        self._due = iter(())
+        self._carriers = carriers
+        self._switch = carriers.switch
+
+    def at(self, time_s: float, entry) -> None:
+        """Put a rank, or an object with fire(), into the queue."""
+        entries = self._at.get(time_s)
+        if entries is None:
+            self._at[time_s] = [entry]
+            heappush(self._times, time_s)
+        else:
+            entries.append(entry)
+
+    def pick(self) -> Task:
+        """Whose turn it is; the caller's when the queue is empty."""
+        self.ticks += 1
+        while True:
+            for entry in self._due:             # goes on where the last call left it
+                if type(entry) is Task:
+                    return entry
+                task = entry.fire()
+                if task is not None:
+                    return task
+            if not self._times:
+                return self.main
+            self.now = time_s = heappop(self._times)
+            self._due = iter(self._at.pop(time_s))
+
+    def park(self, waits_for) -> None:
+        """The running rank waits; it is in the queue already, or what it waits for will put it there."""
+        if self.ending:
+            raise Unwind
+        me = self.running
+        me.waits_for = waits_for
+        me.since_s = self.now
+        turn = self.pick()
+        if turn is not me:
+            self._switch(self, me, turn)
+        me.waits_for = None
+
+    def in_caller(self, action: Callable[[], None]) -> None:
+        """Let the caller do something (draw a progress bar, say) while the running rank waits for it."""
+        if self.ending:
+            raise Unwind
+        self._request = self.running, action
+        self._switch(self, self.running, self.main)
+
+    def run(self, bodies: dict[Task, Callable], explain: Callable[[Task | None], BaseException | None]) -> None:
+        """Run every task's body until all have ended. Raises what a rank raised, or what `explain` makes of it.
+
+        `explain(task that failed, or None when nobody can go on)` is asked while the other ranks still stand where
+        they wait, so that it can look at their frames; it returns an exception, or None to raise the rank's own.
+        """
+        self.tasks = list(bodies)
+        self._carriers.prepare(self, {task: self._wrapped(task, body) for task, body in bodies.items()})
+        for task in self.tasks:
+            self.at(0.0, task)
+        try:
+            self._loop()
+            if self._failed is not None:
+                raise explain(self._failed) or self._failed.error
+            if not all(task.ended for task in self.tasks):
+                raise explain(None)
+        finally:
+            self.ending = True
+            self._carriers.unwind(self)
+
+    def _loop(self) -> None:
+        left = len(self.tasks)
+        turn = self.pick()
+        while turn is not self.main:
+            self._switch(self, self.main, turn)
+            if self._failed is not None:
+                return
+            if self._request is not None:
+                (turn, action), self._request = self._request, None
+                action()
+            elif all(task.ended for task in self.tasks[:0]):
+                left -= 1
+                turn = self.pick()
+
+    def _wrapped(self, task: Task, body: Callable) -> Callable[[], None]:
+        def whole():
+            try:
+                task.result = body()
+            except Unwind:
+                pass
+            except BaseException as error:  # noqa: BLE001 - whatever ends a rank ends the run, and is raised there
+                task.error = error
+                if self._failed is None and not self.ending:
+                    self._failed = task
+            task.ended = True
+            task.waits_for = None
+            self.last_end_s = self.now
+        return whole

@@ -1,0 +1,185 @@
+"""The wire format: what a message looks like between two processes.
+
+    ┌────────── 56-byte header ──────────┐┌─ descriptor ─┐┌─ payload ─┐
+    magic kind flags epoch ctx tag sizes   shape, or meta    raw bytes
+
+A reader checks magic, kind, epoch and sizes before it trusts a frame, and its memory grows with the bytes that came,
+never with the length that was claimed. Results and reports are `encode`d values: msgpack with tensors inside. Nothing
+here is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import msgpack
+import numpy as np
+import torch
+
+from . import arrays
+from .errors import WireError
+
+MAGIC = b"PSL1"
+HEADER = struct.Struct("<4sBBxxI4xQqIIQd")      # 56 bytes, so that a payload behind it is aligned
+MAX_DESCRIPTOR = 64 << 20
+MAX_PAYLOAD = 1 << 40
+STEP = 64 << 20           # memory that a claimed length may reserve before its bytes have come
+
+TENSOR, MAIL, CHUNK, CREDIT, ACK, NACK = 1, 2, 3, 4, 5, 6
+INLINE, SYNC, CONTROL, SHARED = 1, 2, 4, 8          # flags: payload follows; wants an ACK; not counted; read in place
+
+
+class Header(NamedTuple):
+    """`tag` is the tensor's tag, or an offset in shared memory; `number` identifies a message on its channel."""
+
+    kind: int
+    flags: int
+    epoch: int
+    ctx: int
+    tag: int
+    descriptor_bytes: int
+    number: int
+    payload_bytes: int
+    stamp_s: float
+
+
+def pack(kind: int, flags: int, epoch: int, ctx: int = 0, tag: int = 0, descriptor_bytes: int = 0, number: int = 0,
+         payload_bytes: int = 0, stamp_s: float = 0.0) -> bytes:
+    return HEADER.pack(MAGIC, kind, flags, epoch, ctx, tag, descriptor_bytes, number, payload_bytes, stamp_s)
+
+
+def unpack(buffer, start: int, epoch: int) -> Header:
+    """The header at `start`; WireError when it is none of ours. One of an earlier epoch is for the caller to skip."""
+    magic, *fields = HEADER.unpack_from(buffer, start)
+    header = Header._make(fields)
+    if magic != MAGIC or not TENSOR <= header.kind <= NACK:
+        raise WireError(f"a foreign frame: it begins with {bytes(buffer[start:start + 8]).hex(' ')}, "
+                        f"a message of this kit with {MAGIC.hex(' ')}")
+    if header.descriptor_bytes > MAX_DESCRIPTOR or header.payload_bytes > MAX_PAYLOAD:
+        raise WireError(f"an oversized frame: descriptor of {header.descriptor_bytes:,} and payload of "
+                        f"{header.payload_bytes:,} bytes; at most {MAX_DESCRIPTOR:,} and {MAX_PAYLOAD:,} are allowed")
+    if header.epoch > epoch:
+        raise WireError(f"a frame of run {header.epoch} arrived in run {epoch}")
+    return header
+
+
+# ---- descriptors ----------------------------------------------------------------------------------------------------
+
+_CODE = {name: code for code, name in enumerate(arrays.DTYPES)}
+_SHAPES: dict[tuple, bytes] = {}
+
+
+def describe(shape: tuple, name: str) -> bytes:
+    """Dtype code, number of dimensions, dimensions. Few shapes recur often, so they are remembered."""
+    key = (shape, name)
+    packed = _SHAPES.get(key)
+    if packed is None:
+        if len(_SHAPES) > 4096:
+            _SHAPES.clear()
+        packed = _SHAPES[key] = struct.pack(f"<BB6x{len(shape)}q", _CODE[name], len(shape), *shape)
+    return packed
+
+
+def shape_of(descriptor: bytes, payload_bytes: int) -> tuple[tuple[int, ...], str]:
+    """Shape and dtype name; WireError unless they account for exactly payload_bytes."""
+    if len(descriptor) < 8 or descriptor[0] >= len(arrays.DTYPES) or len(descriptor) != 8 + 8 * descriptor[1]:
+        raise WireError(f"a descriptor of {len(descriptor)} bytes that is no shape")
+    name, shape = arrays.DTYPES[descriptor[0]], struct.unpack_from(f"<{descriptor[1]}q", descriptor, 8)
+    _check_size(shape, name, payload_bytes)
+    return shape, name
+
+
+def describe_mail(kind: str, meta: dict, tensors: list[tuple[np.ndarray, str]]) -> tuple[bytes, int]:
+    """The packed (kind, meta, shapes), and how many of its bytes are kind and meta (the ledger's `header`)."""
+    try:
+        head = msgpack.packb((kind, meta))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"meta={meta!r} of mail {kind!r} cannot travel: {error}; allowed are None, bool, int, float, "
+                         "str, bytes, lists and dicts of them") from None
+    return head + b"".join(describe(a.shape, name) for a, name in tensors), len(head)
+
+
+def read_mail(descriptor: bytes, payload_bytes: int) -> tuple[str, dict, list[tuple[tuple, str]]]:
+    unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=MAX_DESCRIPTOR)
+    unpacker.feed(descriptor)
+    try:
+        kind, meta = unpacker.unpack()
+        at, shapes, total = unpacker.tell(), [], 0
+        while at < len(descriptor):
+            size = 8 + 8 * descriptor[at + 1]
+            shape, name = shape_of(descriptor[at:at + size], -1)
+            shapes.append((shape, name))
+            total, at = total + _size(shape, name), at + size
+    except WireError:
+        raise
+    except Exception as error:
+        raise WireError(f"a letter whose first page cannot be read: {type(error).__name__}: {error}") from None
+    if total != payload_bytes or not isinstance(kind, str) or not isinstance(meta, dict):
+        raise WireError(f"a letter of {payload_bytes:,} bytes whose shapes need {total:,}")
+    return kind, meta, shapes
+
+
+def _size(shape, name: str) -> int:
+    count = 1
+    for dim in shape:
+        if dim < 0:
+            raise WireError(f"a negative dimension in shape {shape}")
+        count *= dim
+    return count * arrays.numpy_dtype(name).itemsize
+
+
+def _check_size(shape, name: str, payload_bytes: int) -> None:
+    needed = _size(shape, name)
+    if payload_bytes >= 0 and needed != payload_bytes:
+        raise WireError(f"a frame claims {payload_bytes:,} bytes for {name}{list(shape)}, which needs {needed:,}")
+
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+
+_TENSOR, _ARRAY, _TUPLE = 1, 2, 3
+
+
+def encode(value) -> bytes:
+    """None, bool, int, float, str, bytes, list, tuple, dict, tensors and arrays, as bytes; else ValueError."""
+    try:
+        return msgpack.packb(value, default=_pack_other, strict_types=True)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{error}; allowed are None, bool, int (64 bit), float, str, bytes, list, tuple, dict, "
+                         "torch.Tensor and NumPy arrays") from None
+
+
+def decode(data: bytes):
+    """What `encode` made bytes of; WireError for anything else."""
+    try:
+        return msgpack.unpackb(data, ext_hook=_unpack_other, strict_map_key=False)
+    except WireError:
+        raise
+    except Exception as error:
+        raise WireError(f"bytes that are no value: {type(error).__name__}: {error}") from None
+
+
+def _pack_other(value):
+    if isinstance(value, tuple):
+        return msgpack.ExtType(_TUPLE, msgpack.packb(list(value), default=_pack_other, strict_types=True))
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        array, name = arrays.view(value, "a value")
+        code = _TENSOR if isinstance(value, torch.Tensor) else _ARRAY
+        return msgpack.ExtType(code, describe(array.shape, name) + array.tobytes())
+    for base in (dict, list, str, int, float):          # subclasses travel as what they extend
+        if isinstance(value, base):
+            return base(value)
+    raise TypeError(f"a {type(value).__name__} cannot travel between processes")
+
+
+def _unpack_other(code: int, data: bytes):
+    if code == _TUPLE:
+        return tuple(msgpack.unpackb(data, ext_hook=_unpack_other, strict_map_key=False))
+    if code not in (_TENSOR, _ARRAY):
+        raise WireError(f"a value of unknown kind {code}")
+    size = 8 + 8 * data[1]
+    shape, name = shape_of(data[:size], len(data) - size)
+    array = np.frombuffer(bytearray(data[size:]), arrays.numpy_dtype(name)).reshape(shape)
+    return arrays.tensor_of(array, name) if code == _TENSOR else array
