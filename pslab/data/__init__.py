@@ -11,6 +11,7 @@
     movielens.py   MovieLens-100K read as clicks
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K into the user's cache, when asked to
+    sources.py     load(): one door to all of them
     metrics.py     AUC, log loss, normalised entropy
 
 Names are imported when first touched, so that what needs no tensors (`pslab data list`) does not wait for torch.
@@ -27,28 +28,56 @@ _WHERE = {
     "FeatureSpec": "clicklog",
     "concat_batches": "clicklog",
     "synthetic_click_log": "synthetic",
+    "item_click_rate_baseline": "movielens",
+    "movielens_click_log": "movielens",
+    "load": "sources",
+    "DataError": "folders",
+    "MissingData": "folders",
+    "cache_folder": "folders",
+    "data_list": "folders",
+    "movielens_folder": "folders",
+    "FetchError": "fetch",
+    "MOVIELENS_TERMS": "fetch",
+    "MOVIELENS_URL": "fetch",
+    "fetch_movielens": "fetch",
     "auc": "metrics",
     "log_loss": "metrics",
     "normalised_entropy": "metrics",
 }
 
 __all__ = [
+    "MOVIELENS_TERMS",
+    "MOVIELENS_URL",
     "Batch",
     "ClickLog",
+    "DataError",
     "FeatureSpec",
+    "FetchError",
     "JaggedTensor",
     "KeyedJaggedTensor",
+    "MissingData",
     "auc",
+    "cache_folder",
     "concat_batches",
+    "data_list",
+    "fetch_movielens",
+    "item_click_rate_baseline",
+    "load",
     "log_loss",
+    "movielens_click_log",
+    "movielens_folder",
     "normalised_entropy",
     "synthetic_click_log",
 ]
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
+    from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
+    from pslab.data.folders import DataError, MissingData, cache_folder, data_list, movielens_folder
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
     from pslab.data.metrics import auc, log_loss, normalised_entropy
+    from pslab.data.movielens import item_click_rate_baseline, movielens_click_log
+    from pslab.data.sources import load
     from pslab.data.synthetic import synthetic_click_log
 
 

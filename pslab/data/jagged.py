@@ -200,9 +200,7 @@ class KeyedJaggedTensor:
         if not isinstance(other, KeyedJaggedTensor):
             return NotImplemented
         same_shape = self._keys == other._keys and self._stride == other._stride
-        return (
-            same_shape and torch.equal(self._lengths, other._lengths) and torch.equal(self._values, other._values)
-        )
+        return same_shape and torch.equal(self._lengths, other._lengths) and torch.equal(self._values, other._values)
 
     __hash__ = None
 

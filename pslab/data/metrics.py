@@ -1,7 +1,9 @@
 """How good a click model is: AUC, log loss, normalised entropy. Pure NumPy.
 
-    scores   0.9  0.8  0.8  0.3        AUC: the share of (click, no click) pairs that the scores put in the right
-    labels   1    1    0    0          order; a tie counts half. Here (1 + 1 + ½ + 1) / 4 = 0.875
+Four rows, and the pairs of a click with a non-click that the scores put in the right order; a tie counts half:
+
+    scores   0.9  0.8  0.8  0.3
+    labels   1    1    0    0         AUC = (1 + 1 + ½ + 1) / 4 = 0.875
 """
 
 import numpy as np
@@ -16,7 +18,7 @@ def auc(labels, scores) -> float:
     labels, scores = _pair(labels, scores, "scores")
     clicks = int(labels.sum())
     if clicks in (0, len(labels)):
-        raise ValueError(f"labels must hold clicks and non-clicks for an AUC, got {clicks} clicks in {len(labels)} rows")
+        raise ValueError(f"labels must hold clicks and non-clicks, got {clicks} clicks in {len(labels)} rows")
     _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
     middle_ranks = np.cumsum(counts) - (counts - 1) / 2  # ranks from 1
     rank_sum = middle_ranks[which.reshape(-1)][labels == 1].sum()
@@ -54,6 +56,7 @@ def _pair(labels, scores, name: str) -> tuple[np.ndarray, np.ndarray]:
     if not np.isin(labels, (0.0, 1.0)).all():
         odd = labels[~np.isin(labels, (0.0, 1.0))][0]
         raise ValueError(f"labels must be 0 or 1, got {odd:g}")
-    if np.isnan(scores).any():
-        raise ValueError(f"{name} must be numbers, got NaN at position {int(np.isnan(scores).argmax())}")
+    if not np.isfinite(scores).all():
+        where = int((~np.isfinite(scores)).argmax())
+        raise ValueError(f"{name} must be finite, got {scores[where]} at position {where}")
     return labels, scores

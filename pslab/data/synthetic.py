@@ -17,20 +17,23 @@ import torch
 
 from pslab.data.clicklog import Batch, ClickLog, FeatureSpec
 from pslab.data.jagged import KeyedJaggedTensor
+from pslab.data.metrics import auc
 
-DEFAULT_TABLES = (800, 600, 400, 200, 100, 50)  # rows of each table; small ids are not the popular ones
+DEFAULT_TABLES = (8_000, 2_000, 400, 50, 20)  # rows of each table
 BAG = 4  # the last feature is a bag of 1..BAG ids, joined by their mean; all others hold one id
+BIAS_DEVIATION, PAIR_DEVIATION, MEAN_LOGIT = 1.5, 1.2, -0.6  # of the teacher's logits over all rows
+LOUD_RANKS = 20  # the id of popularity rank k speaks with loudness 1 / (1 + k / LOUD_RANKS)
 
 
 def synthetic_click_log(
     seed: int = 0,
-    train_rows: int = 60_000,
-    test_rows: int = 15_000,
+    train_rows: int = 150_000,
+    test_rows: int = 20_000,
     tables: Sequence[int] = DEFAULT_TABLES,
     num_dense: int = 4,
     zipf: float = 1.05,
     noise: float = 0.0,
-    teacher_dim: int = 4,
+    teacher_dim: int = 2,
 ) -> ClickLog:
     """A ClickLog of train_rows + test_rows rows with a planted teacher; the same seed gives the same log.
 
@@ -56,51 +59,68 @@ def synthetic_click_log(
     dense = rng.standard_normal((rows, num_dense))
     lengths = [np.ones(rows, dtype=np.int64) for _ in tables]
     lengths[-1] = rng.integers(1, BAG + 1, size=rows)
-    ids = [_zipf_ids(rng, size, int(count.sum()), zipf) for size, count in zip(tables, lengths)]
+    ranks = [_zipf_ranks(rng, size, int(count.sum()), zipf) for size, count in zip(tables, lengths)]
+    ids = [rng.permutation(size)[rank] for size, rank in zip(tables, ranks)]  # id 0 is not the most popular one
 
-    logits = _teacher_logits(rng, tables, dense, ids, lengths, teacher_dim)
+    logits = _teacher_logits(rng, tables, dense, ranks, lengths, teacher_dim)
     probability = noise * 0.5 + (1 - noise) / (1 + np.exp(-logits))
     labels = (rng.random(rows) < probability).astype(np.float32)
+    best_auc, best_log_loss = _ceiling(labels[train_rows:], probability[train_rows:])
 
-    features = [FeatureSpec(f"table{i}", size) for i, size in enumerate(tables)]
-    features[-1] = FeatureSpec("bag", tables[-1], "mean")
+    names = [*(f"table{i}" for i in range(len(tables) - 1)), "bag"]
     whole = Batch(
         torch.from_numpy(dense.astype(np.float32)),
-        KeyedJaggedTensor([f.name for f in features], np.concatenate(ids), np.concatenate(lengths)),
+        KeyedJaggedTensor(names, np.concatenate(ids), np.concatenate(lengths)),
         torch.from_numpy(labels),
     )
     return ClickLog(
         name="synthetic",
         train=whole.rows(0, train_rows),
         test=whole.rows(train_rows, rows),
-        features=features,
-        note=f"made here from seed {seed}: Zipf({zipf:g}) ids, labels from a planted DLRM",
+        features=[FeatureSpec(*spec, "mean" if spec[0] == "bag" else "sum") for spec in zip(names, tables)],
+        note=f"synthetic log made from seed {seed}: Zipf({zipf:g}) ids, labels drawn by a planted DLRM",
+        best_auc=best_auc,
+        best_log_loss=best_log_loss,
     )
 
 
-def _zipf_ids(rng: np.random.Generator, size: int, count: int, zipf: float) -> np.ndarray:
-    """`count` ids in 0..size-1 whose popularity falls as rank^-zipf; which id is popular is drawn too."""
+def _zipf_ranks(rng: np.random.Generator, size: int, count: int, zipf: float) -> np.ndarray:
+    """`count` popularity ranks in 0..size-1, P(rank k) ∝ (k + 1)^-zipf, by inverting the cumulative sum."""
     weights = np.arange(1, size + 1, dtype=np.float64) ** -zipf
     cumulative = np.cumsum(weights / weights.sum())
-    ranks = np.minimum(np.searchsorted(cumulative, rng.random(count), side="right"), size - 1)
-    return rng.permutation(size)[ranks]
+    return np.minimum(np.searchsorted(cumulative, rng.random(count), side="right"), size - 1)
 
 
-def _teacher_logits(rng, tables, dense, ids, lengths, dim: int) -> np.ndarray:
-    """The planted model: biases, a linear dense part, and the dots of all pairs of pooled rows and dense vector."""
-    vectors, bias = [], np.zeros(len(dense))
-    for size, bag_ids, counts in zip(tables, ids, lengths):
-        table, table_bias = rng.standard_normal((size, dim)), rng.standard_normal(size)
+def _teacher_logits(rng, tables, dense, ranks, lengths, dim: int) -> np.ndarray:
+    """(rows,) logits of the planted model: what the ids and dense features say alone, and what their pairs say.
+
+    Rows of rare ids are drawn small: what is seen too seldom to be learned should not decide much either. einsum and
+    not a matrix product, because BLAS libraries add up in different orders.
+    """
+    alone, vectors = np.zeros(len(dense)), []
+    for size, rank, counts in zip(tables, ranks, lengths):
+        loudness = 1 / (1 + np.arange(size) / LOUD_RANKS)
+        rows, biases = rng.standard_normal((size, dim)) * loudness[:, None], rng.standard_normal(size) * loudness
         starts = np.cumsum(counts) - counts
-        vectors.append(np.add.reduceat(table[bag_ids], starts) / counts[:, None])
-        bias += np.add.reduceat(table_bias[bag_ids], starts) / counts
+        vectors.append(np.add.reduceat(rows[rank], starts) / counts[:, None])
+        alone += np.add.reduceat(biases[rank], starts) / counts
     if dense.shape[1]:
-        weights = rng.standard_normal((dense.shape[1], dim)) / np.sqrt(dense.shape[1])
-        vectors.append(np.einsum("bi,id->bd", dense, weights))
-        bias += np.einsum("bi,i->b", dense, rng.standard_normal(dense.shape[1]))
+        vectors.append(np.einsum("bi,id->bd", dense, rng.standard_normal((dense.shape[1], dim))))
+        vectors[-1] /= np.sqrt(dense.shape[1])
+        alone += np.einsum("bi,i->b", dense, rng.standard_normal(dense.shape[1]))
     pairs = np.zeros(len(dense))
     for i, left in enumerate(vectors):
         for right in vectors[i + 1 :]:
             pairs += np.einsum("bd,bd->b", left, right)
-    pairs /= max(1.0, np.sqrt(dim * len(vectors) * (len(vectors) - 1) / 2))
-    return 0.8 * bias / np.sqrt(len(tables)) + 0.8 * pairs - 0.5
+    return BIAS_DEVIATION * _standardised(alone) + PAIR_DEVIATION * _standardised(pairs) + MEAN_LOGIT
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    deviation = values.std()
+    return (values - values.mean()) / (deviation if deviation > 0 else 1.0)
+
+
+def _ceiling(labels: np.ndarray, probability: np.ndarray) -> tuple[float | None, float]:
+    """AUC (None where the labels are all alike) and log loss of the true probabilities."""
+    loss = float(-np.mean(np.where(labels == 1, np.log(probability), np.log1p(-probability))))
+    return (auc(labels, probability) if 0 < labels.sum() < len(labels) else None), loss

@@ -1,0 +1,214 @@
+"""Bringing MovieLens-100K into the user's cache, from its publisher, when asked to and never otherwise.
+
+    terms ─> accepted? ─> download aside ─> look into the zip ─> extract aside ─> sha256 ─> rename into place
+
+Whatever fails on the way, the cache is left as it was. Only the files named in MOVIELENS are taken out of the
+archive, each no longer than it should be; an archive with a member that points outside is refused whole.
+"""
+
+import hashlib
+import http.client
+import os
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pslab.data.folders import MOVIELENS_FOLDER, DataError, cache_folder
+
+MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+MOVIELENS = {  # file: (bytes, sha256)
+    "u.data": (1979173, "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"),
+    "u.genre": (202, "9757e0d3e6b298159a80dd48eaf938114690e911e39af97a76949ef1663610bb"),
+    "u.info": (36, "5b0a40b2e47a729ee6203063f6dcf8790c2e63f5a18663e6ee318a72c5f3c27b"),
+    "u.item": (236344, "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701"),
+    "u.user": (22628, "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c"),
+}
+MOVIELENS_TERMS = """\
+MovieLens-100K belongs to GroupLens Research, University of Minnesota. Its terms, in short:
+  - for research and teaching; commercial use needs GroupLens's permission first
+  - it may not be passed on without separate permission
+  - publications that use it name it (Harper and Konstan 2015, doi:10.1145/2827872)
+  - nothing may suggest that the university or GroupLens endorses your work; there is no warranty
+The full text: https://files.grouplens.org/datasets/movielens/ml-100k-README.txt"""
+
+MAX_DOWNLOAD_BYTES = 64 * 2**20  # the archive has 5 MB; a mirror that sends more than this sends something else
+DOWNLOAD_LIMIT_S = 600.0
+
+
+class FetchError(DataError):
+    """The data could not be fetched; the cache is as it was."""
+
+
+def fetch_movielens(
+    url: str = MOVIELENS_URL,
+    *,
+    accept_terms: bool = False,
+    cache: Path | None = None,
+    timeout_s: float = 30.0,
+    expected: Mapping[str, tuple[int, str]] = MOVIELENS,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Path:
+    """Download, check and unpack MovieLens-100K; returns its folder, <cache>/ml-100k.
+
+    accept_terms: must be True, else ValueError with the terms. timeout_s: how long the server may be silent.
+    expected: {file: (bytes, sha256)} of what is taken out of the archive. progress(bytes so far, bytes in all or None).
+    What is there already and right is not fetched again. Raises FetchError, cache unchanged, for everything that can
+    go wrong on the way: network, folder, archive, checksum.
+    """
+    if not accept_terms:
+        raise ValueError(f"the terms must be accepted first.\n{MOVIELENS_TERMS}")
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"url must begin with http:// or https://, got {url!r}")
+    cache = cache_folder() if cache is None else Path(cache)
+    target = cache / MOVIELENS_FOLDER
+    if _is_right(target, expected):
+        return target
+    made = _make_folders(cache)
+    aside = None
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=".fetching-", dir=cache))
+        archive = aside / "archive.zip"
+        _download(url, archive, timeout_s, progress)
+        fresh = aside / MOVIELENS_FOLDER
+        fresh.mkdir()
+        _extract(archive, fresh, expected)
+        _put_in_place(fresh, target, aside / "old")
+        made = []
+    except OSError as error:
+        raise FetchError(f"cannot write into {cache}: {error.strerror or error}") from None
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        for folder in made:  # innermost first; only what was made here, and only while empty
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    return target
+
+
+def _is_right(folder: Path, expected: Mapping[str, tuple[int, str]]) -> bool:
+    try:
+        return all(
+            (folder / name).stat().st_size == size and _sha256(folder / name) == digest
+            for name, (size, digest) in expected.items()
+        )
+    except OSError:
+        return False
+
+
+def _make_folders(cache: Path) -> list[Path]:
+    """Make the cache folder; returns what had to be made, innermost first."""
+    made = [folder for folder in (cache, *cache.parents) if not folder.exists()]
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FetchError(f"cannot make the cache folder {cache}: {error.strerror or error}") from None
+    return made
+
+
+def _download(url: str, archive: Path, timeout_s: float, progress) -> None:
+    deadline, done = time.monotonic() + DOWNLOAD_LIMIT_S, 0
+    request = urllib.request.Request(url, headers={"User-Agent": "pslab"})
+    try:
+        answer = urllib.request.urlopen(request, timeout=timeout_s)  # https is verified by default
+    except urllib.error.HTTPError as error:
+        raise FetchError(f"{url} answered {error.code} {error.reason}") from None
+    except urllib.error.URLError as error:
+        raise FetchError(f"cannot reach {url}: {_reason(error.reason)}") from None
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        raise FetchError(f"{url} gave no proper answer: {_reason(error)}") from None
+    with answer, archive.open("wb") as out:
+        length = answer.headers.get("Content-Length", "")
+        total = int(length) if length.isdigit() else None
+        while True:
+            try:
+                piece = answer.read1(1 << 16)
+            except (http.client.HTTPException, OSError) as error:
+                raise FetchError(f"the download of {url} broke off after {done} bytes: {_reason(error)}") from None
+            if not piece:
+                break
+            out.write(piece)
+            done += len(piece)
+            if done > MAX_DOWNLOAD_BYTES:
+                raise FetchError(f"{url} sends more than {MAX_DOWNLOAD_BYTES} bytes: that is not MovieLens-100K")
+            if time.monotonic() > deadline:
+                raise FetchError(f"the download of {url} took longer than {DOWNLOAD_LIMIT_S:g} s ({done} bytes came)")
+            if progress is not None:
+                progress(done, total)
+    if total is not None and done != total:
+        raise FetchError(f"the download of {url} broke off: {done} of {total} bytes came")
+
+
+def _extract(archive: Path, folder: Path, expected: Mapping[str, tuple[int, str]]) -> None:
+    """Write the expected files of the archive into `folder`, each checked for length and sha256."""
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            members: dict[str, list[zipfile.ZipInfo]] = {}
+            for info in bundle.infolist():
+                members.setdefault(_safe_name(info), []).append(info)
+            for name, (size, digest) in expected.items():
+                found = members.get(f"{MOVIELENS_FOLDER}/{name}", [])
+                if len(found) != 1:
+                    raise FetchError(f"the archive holds {MOVIELENS_FOLDER}/{name} {len(found)} times, expected once")
+                _copy(bundle, found[0], folder / name, size, digest)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FetchError(f"what came is no zip archive that can be read: {error}") from None
+
+
+def _safe_name(info: zipfile.ZipInfo) -> str:
+    """The member's name; FetchError for one that could land elsewhere, or is a link."""
+    name = info.orig_filename
+    parts = name.replace("\\", "/").split("/")
+    is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
+    if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name or is_link:
+        raise FetchError(f"the archive holds {name!r}, which points outside of its folder: refused, nothing unpacked")
+    return name
+
+
+def _copy(bundle: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: int, digest: str) -> None:
+    if info.file_size != size:
+        raise FetchError(f"{info.filename} in the archive has {info.file_size} bytes, expected {size}")
+    with bundle.open(info) as source:
+        content = source.read(size + 1)  # never more than that, whatever the archive's headers claim
+    if len(content) != size or hashlib.sha256(content).hexdigest() != digest:
+        raise FetchError(f"{info.filename} is not the published file: its sha256 is not {digest[:16]}…")
+    with path.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _put_in_place(fresh: Path, target: Path, old: Path) -> None:
+    """Rename `fresh` to `target`; what stood there is moved to `old` first, and back if that fails."""
+    replaced = target.exists()
+    if replaced:
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if replaced:
+            old.rename(target)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _reason(error) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

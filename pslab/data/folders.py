@@ -1,0 +1,66 @@
+"""Where data may lie on this machine, and the errors that say it does not.
+
+    $PSLAB_DATA/ml-100k/          a folder that you name; looked at first, never written
+    <cache>/ml-100k/              where `pslab data fetch` puts it; $PSLAB_CACHE, or the user's cache folder
+
+Nothing here needs torch or NumPy.
+"""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+MOVIELENS_FOLDER = "ml-100k"
+MOVIELENS_FILES = ("u.data", "u.genre", "u.info", "u.item", "u.user")  # those that are read
+
+
+class DataError(ValueError):
+    """A data file that is missing, unreadable or not what its format says."""
+
+
+class MissingData(DataError):
+    """The data set lies nowhere where it is looked for."""
+
+
+def cache_folder() -> Path:
+    """The folder that fetched data goes to: $PSLAB_CACHE, or else the user's cache folder for pslab."""
+    named = os.environ.get("PSLAB_CACHE")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("pslab"))
+
+
+def movielens_places() -> dict[str, Path]:
+    """Where MovieLens-100K is looked for, in this order: {what names the place: folder}."""
+    places = {}
+    if os.environ.get("PSLAB_DATA"):
+        places["PSLAB_DATA"] = Path(os.environ["PSLAB_DATA"]) / MOVIELENS_FOLDER
+    places["PSLAB_CACHE" if os.environ.get("PSLAB_CACHE") else "cache"] = cache_folder() / MOVIELENS_FOLDER
+    return places
+
+
+def movielens_folder() -> Path:
+    """The first place that holds MovieLens-100K; MissingData says where was looked, and what to do."""
+    places = movielens_places()
+    for folder in places.values():
+        if folder.is_dir():
+            return folder
+    looked = " and ".join(f"{folder} ({name})" for name, folder in places.items())
+    raise MissingData(
+        f"MovieLens-100K is not on this machine: looked for {looked}. Run `pslab data fetch movielens-100k`, "
+        f"or let PSLAB_DATA name the folder that holds {MOVIELENS_FOLDER}/"
+    )
+
+
+def data_list() -> list[dict[str, str]]:
+    """What is where: one {name, state, place, note} per data set and place; looks at file names only."""
+    found = [{"name": "synthetic", "state": "built in", "place": "-", "note": "made from a seed, needs nothing"}]
+    for source, folder in movielens_places().items():
+        missing = [name for name in MOVIELENS_FILES if not (folder / name).is_file()]
+        if not folder.is_dir():
+            state, note = "absent", "`pslab data fetch movielens-100k` brings it" if source != "PSLAB_DATA" else ""
+        elif missing:
+            state, note = "incomplete", f"without {', '.join(missing)}"
+        else:
+            state, note = "present", ""
+        found.append({"name": "movielens-100k", "state": state, "place": f"{folder} ({source})", "note": note})
+    return found
