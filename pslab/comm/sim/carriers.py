@@ -26,6 +26,9 @@ class Threads:
         self._bodies = bodies
         kernel.main.carrier = _Baton()
 
+    def may_stop(self, me: Task) -> None:
+        """Always: a thread keeps its own modes."""
+
     def switch(self, kernel: Kernel, me: Task, turn: Task) -> None:
         kernel.running = turn
         if turn.carrier is None:
@@ -82,11 +85,22 @@ class Greenlets:
         self._thread = threading.get_ident()
         kernel.main.carrier = greenlet.getcurrent()
         for task, body in bodies.items():
-            task.carrier = greenlet(body)
+            task.carrier = greenlet(self._carry)
+            task.carrier.switch(kernel.main.carrier, body)
 
-    def switch(self, kernel: Kernel, me: Task, turn: Task) -> None:
+    def _carry(self, main: greenlet, body) -> None:
+        """Begins in the caller, and not in another rank, because a greenlet inherits its starter's depth of calls."""
+        try:
+            main.switch()
+        except Unwind:
+            return
+        body()
+
+    def may_stop(self, me: Task) -> None:
         if not _grad_enabled() or _any_autocast():
             _refuse(me)
+
+    def switch(self, kernel: Kernel, me: Task, turn: Task) -> None:
         kernel.running = turn
         turn.carrier.switch()
         if me is kernel.main:

@@ -77,6 +77,7 @@ class Kernel:
         self.running = self.main
         self.ending = False             # the run is over: every comm call raises Unwind
         self.tasks: list[Task] = []
+        self._left = 0
         self._failed: Task | None = None
         self._request: tuple[Task, Callable] | None = None
         self._times: list[float] = []
@@ -84,6 +85,7 @@ class Kernel:
         self._due = iter(())
         self._carriers = carriers
         self._switch = carriers.switch
+        self._may_stop = carriers.may_stop
 
     def at(self, time_s: float, entry) -> None:
         """Put a rank, or an object with fire(), into the queue."""
@@ -114,6 +116,7 @@ class Kernel:
         if self.ending:
             raise Unwind
         me = self.running
+        self._may_stop(me)
         me.waits_for = waits_for
         me.since_s = self.now
         turn = self.pick()
@@ -125,6 +128,7 @@ class Kernel:
         """Let the caller do something (draw a progress bar, say) while the running rank waits for it."""
         if self.ending:
             raise Unwind
+        self._may_stop(self.running)
         self._request = self.running, action
         self._switch(self, self.running, self.main)
 
@@ -134,7 +138,7 @@ class Kernel:
         `explain(task that failed, or None when nobody can go on)` is asked while the other ranks still stand where
         they wait, so that it can look at their frames; it returns an exception, or None to raise the rank's own.
         """
-        self.tasks = list(bodies)
+        self.tasks, self._left = list(bodies), len(bodies)
         self._carriers.prepare(self, {task: self._wrapped(task, body) for task, body in bodies.items()})
         for task in self.tasks:
             self.at(0.0, task)
@@ -142,24 +146,22 @@ class Kernel:
             self._loop()
             if self._failed is not None:
                 raise explain(self._failed) or self._failed.error
-            if not all(task.ended for task in self.tasks):
+            if self._left:
                 raise explain(None)
         finally:
             self.ending = True
             self._carriers.unwind(self)
 
     def _loop(self) -> None:
-        left = len(self.tasks)
         turn = self.pick()
         while turn is not self.main:
             self._switch(self, self.main, turn)
-            if self._failed is not None:
+            if self._failed is not None or not self._left:
                 return
             if self._request is not None:
                 (turn, action), self._request = self._request, None
                 action()
-            elif all(task.ended for task in self.tasks[:0]):
-                left -= 1
+            else:
                 turn = self.pick()
 
     def _wrapped(self, task: Task, body: Callable) -> Callable[[], None]:
@@ -173,6 +175,7 @@ class Kernel:
                 if self._failed is None and not self.ending:
                     self._failed = task
             task.ended = True
+            self._left -= 1
             task.waits_for = None
             self.last_end_s = self.now
         return whole
