@@ -11,10 +11,12 @@
     servers       parameter servers: apart, colocated, dense, sparse
     strategies    one step of a recommender: allreduce, server, hybrid
     crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
+    choose        server, all-reduce or sparse all-gather for a group of parameters, with the reason
     accounting    the printed numbers of section 11.9, and the fair ones
 """
 
 from .accounting import Accounting119, accounting_11_9
+from .choose import Choice, choose
 from .collectives import (
     all_reduce_bytes_even,
     all_to_all,
@@ -32,6 +34,7 @@ from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 __all__ = [
     "STRATEGIES",
     "Accounting119",
+    "Choice",
     "Port",
     "PortSplit",
     "ServerTraffic",
@@ -43,6 +46,7 @@ __all__ = [
     "all_to_all",
     "alpha_beta_s",
     "broadcast",
+    "choose",
     "chunk_sizes",
     "colocated_servers",
     "crossover_fraction",

@@ -1,0 +1,104 @@
+"""Bars and curves with units on their axes, names beside the lines, numbers on the bars, and a table as twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .picture import Picture, Table, new_figure
+from .style import INK, SOFT, look_of, number, styled
+
+
+def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: str, title: str,
+         quantity: str = "bytes", looks: Mapping[str, str] | None = None, log: bool = False) -> Picture:
+    """Grouped horizontal bars: one group per label, one bar per entry of `series`, the number at its end.
+
+    unit: of every number ('MB'); quantity: what is measured, for the axis. looks: series name -> name of a look
+    (allreduce, server, hybrid, gather, ...). log: a logarithmic axis, said on it.
+    """
+    _check_lengths("series", series, "labels", len(labels))
+    looks, thick = looks or {}, 0.8 / len(series)
+    with styled():
+        figure, axes = new_figure(height_in=0.9 + 0.3 * len(labels) * (len(series) + 0.6))
+        for i, (name, values) in enumerate(series.items()):
+            look = look_of(looks.get(name, name), i)
+            places = [group + (i - (len(series) - 1) / 2) * thick for group in range(len(labels))]
+            drawn = axes.barh(places, values, thick * 0.9, color=look.color, hatch=look.hatch, label=name)
+            axes.bar_label(drawn, [f"{number(float(v))}" for v in values], padding=4, color=INK, fontsize=8.5)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.12)
+        if log:
+            axes.set_xscale("log")
+        axes.set_xlabel(f"{quantity} ({unit})" + (", logarithmic" if log else ""))
+        axes.set_title(title)
+        if len(series) > 1:
+            axes.legend(loc="best")
+    rows = [[label, *(values[i] for values in series.values())] for i, label in enumerate(labels)]
+    return Picture(figure, title, Table(["", *(f"{name} ({unit})" for name in series)], rows))
+
+
+def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, title: str,
+          looks: Mapping[str, str] | None = None, log: str = "", mark: tuple[float, str] | None = None,
+          rows: int = 8) -> Picture:
+    """Lines over x, each named where it ends. Labels carry the unit in brackets: 'bytes per step (MB)'.
+
+    log: '', 'x', 'y' or 'xy'. mark: (x, text), a dotted vertical line. rows: how many x the table twin lists.
+    """
+    _check_lengths("series", series, "x", len(x))
+    if log not in ("", "x", "y", "xy"):
+        raise ValueError(f"log={log!r}; allowed: '', 'x', 'y', 'xy'")
+    looks = looks or {}
+    with styled():
+        figure, axes = new_figure()
+        for i, (name, values) in enumerate(series.items()):
+            look = look_of(looks.get(name, name), i)
+            few = max(len(x) // 8, 1)
+            axes.plot(x, values, color=look.color, marker=look.marker, markevery=few, label=name)
+        if "x" in log:
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter(lambda value, _: number(value))
+        if "y" in log:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        if mark:
+            axes.axvline(mark[0], color=SOFT, linestyle=":", linewidth=1.2)
+            axes.annotate(mark[1], (mark[0], 1.0), xycoords=("data", "axes fraction"), xytext=(4, -4),
+                          textcoords="offset points", va="top", color=SOFT, fontsize=8.5)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.set_title(title)
+        _name_ends(axes, x, series, looks)
+    return Picture(figure, title, _sampled(x, series, xlabel, ylabel, rows))
+
+
+def _name_ends(axes, x, series, looks) -> None:
+    """Each line's name to the right of its last point, pushed apart where two ends meet."""
+    axes.figure.draw_without_rendering()
+    to_pixels = axes.transData.transform
+    ends = sorted((to_pixels((x[-1], values[-1]))[1], i, name) for i, (name, values) in enumerate(series.items()))
+    last_y = float("-inf")
+    for y, i, name in ends:
+        place = max(y, last_y + 17)
+        last_y = place
+        shift_points = (place - y) * 72 / axes.figure.dpi
+        axes.annotate(name, (x[-1], series[name][-1]), xytext=(8, shift_points), textcoords="offset points",
+                      va="center", color=look_of(looks.get(name, name), i).color, fontsize=9, annotation_clip=False)
+
+
+def _sampled(x, series, xlabel, ylabel, rows) -> Table:
+    """At most `rows` of the points, first and last among them."""
+    last = len(x) - 1
+    chosen = sorted({round(i * last / max(rows - 1, 1)) for i in range(rows)}) if last >= rows else range(len(x))
+    return Table([xlabel, *series], [[x[i], *(values[i] for values in series.values())] for i in chosen], note=ylabel)
+
+
+def _check_lengths(argument, series, other, length) -> None:
+    if not series or not length:
+        raise ValueError(f"{argument} and {other} must not be empty")
+    for name, values in series.items():
+        if len(values) != length:
+            raise ValueError(f"{argument}[{name!r}] has {len(values)} entries; {other} has {length}")

@@ -1,0 +1,80 @@
+"""Boxes and arrows: a decision, or the way of the data through one step.
+
+    viz.flow([Box("q", "Does it fit?", (0, 0)), Box("ring", "all-reduce", (2, 0), "allreduce")],
+             [("q", "ring", "yes")], title="...")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from .picture import Picture, Table, new_figure
+from .style import INK, LOOKS, PAPER, SOFT, styled
+
+WIDTH, HEIGHT = 1.4, 0.62  # of a box; one column is 2 wide, one row 1 high
+
+
+class Box(NamedTuple):
+    """A box at (column, row), row 0 on top; `look` names its colour, '' is plain."""
+
+    name: str
+    text: str
+    at: tuple[float, float]
+    look: str = ""
+
+
+def flow(boxes: Sequence[Box], arrows: Sequence[tuple[str, str, str]], *, title: str) -> Picture:
+    """Draw boxes and arrows (from, to, what stands on the arrow). The table twin lists the arrows in words."""
+    by_name = {box.name: box for box in boxes}
+    for arrow in arrows:
+        for name in arrow[:2]:
+            if name not in by_name:
+                raise ValueError(f"arrow {arrow} names box {name!r}; there are {', '.join(by_name)}")
+    columns = max(box.at[0] for box in boxes) - min(box.at[0] for box in boxes)
+    lines = max(box.at[1] for box in boxes) - min(box.at[1] for box in boxes)
+    with styled():
+        figure, axes = new_figure(width_in=min(2.4 + 2.2 * columns, 9.0), height_in=1.3 + 1.05 * lines)
+        for box in boxes:
+            _draw_box(axes, box)
+        for src, dst, text in arrows:
+            _draw_arrow(axes, by_name[src], by_name[dst], text)
+        xs, ys = [2 * box.at[0] for box in boxes], [-box.at[1] for box in boxes]
+        axes.set_xlim(min(xs) - 1, max(xs) + 1)
+        axes.set_ylim(min(ys) - 0.5, max(ys) + 0.5)
+        axes.axis("off")
+        axes.set_title(title)
+    rows = [[_plain(by_name[src].text), text or "→", _plain(by_name[dst].text)] for src, dst, text in arrows]
+    return Picture(figure, title, Table(["from", "if", "to"], rows))
+
+
+def _draw_box(axes, box: Box) -> None:
+    x, y = 2 * box.at[0], -box.at[1]
+    color, width = (LOOKS[box.look].color, 2.2) if box.look else (SOFT, 1.2)
+    corner, shape = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.1"
+    axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=shape, facecolor=PAPER, edgecolor=color,
+                                  linewidth=width, zorder=2))
+    axes.text(x, y, box.text, ha="center", va="center", fontsize=8.5, color=INK, zorder=3)
+
+
+def _draw_arrow(axes, src: Box, dst: Box, text: str) -> None:
+    (x0, y0), (x1, y1) = (_edge(a, b) for a, b in ((src, dst), (dst, src)))
+    axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=12, color=SOFT, zorder=1,
+                                   shrinkA=1, shrinkB=1, linewidth=1.2))
+    if text:
+        axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, ha="center", va="center", fontsize=8, color=INK, zorder=4,
+                  bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none"})
+
+
+def _edge(box: Box, towards: Box) -> tuple[float, float]:
+    """Where an arrow to or from `towards` meets the box: top or bottom within a column, else the side."""
+    x, y = 2 * box.at[0], -box.at[1]
+    if abs(towards.at[0] - box.at[0]) > 0.5:
+        return x + (WIDTH / 2 if towards.at[0] > box.at[0] else -WIDTH / 2), y
+    return x, y + (HEIGHT / 2 if towards.at[1] < box.at[1] else -HEIGHT / 2)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
