@@ -32,7 +32,7 @@ MOVIELENS = {  # file: (bytes, sha256)
 }
 MOVIELENS_TERMS = """\
 MovieLens-100K belongs to GroupLens Research, University of Minnesota. Its terms, in short:
-  - for research and teaching; commercial use needs GroupLens's permission first
+  - for research; commercial use needs GroupLens's permission first
   - it may not be passed on without separate permission
   - publications that use it name it (Harper and Konstan 2015, doi:10.1145/2827872)
   - nothing may suggest that the university or GroupLens endorses your work; there is no warranty

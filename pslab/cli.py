@@ -1,0 +1,232 @@
+"""The `pslab` command.
+
+    pslab demo                     train the main job on this machine          pslab/demo/
+    pslab data list                what data is where
+    pslab data fetch NAME          bring a data set into the user's cache
+    pslab bench NAME               run a benchmark of the checkout             benchmarks/NAME.py
+
+A command's code is imported when that command is called, so that `pslab --help` needs neither torch nor NumPy.
+A mistake of the user's ends in one line on stderr and exit code 2 (--traceback shows where it arose); an interrupt
+ends in exit code 130.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pslab
+
+USER_ERROR, INTERRUPTED = 2, 130
+ABOUT = """Parameter servers and all-reduce, taught by running them.
+
+    pslab demo                train the main job on this machine
+    pslab data list           what data is where
+    pslab data fetch NAME     bring a data set into your cache
+    pslab bench NAME          run a benchmark of the checkout"""
+
+
+class UsageError(ValueError):
+    """A command line that says what the command does not know."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but errors are raised (one line each), options are never guessed, and unknown ones name the known."""
+
+    def __init__(self, **settings):
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str):
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def parse_args(self, args, namespace=None):
+        # Before argparse, which would rather complain first about what is missing.
+        options = [word.partition("=")[0] for word in args if word.startswith("--") and word != "--"]
+        self._refuse([option for option in options if option not in self._option_string_actions])
+        namespace, unknown = self.parse_known_args(args, namespace)
+        self._refuse(unknown)
+        return namespace
+
+    def _refuse(self, unknown: list[str]) -> None:
+        if unknown:
+            known = sorted(name for name in self._option_string_actions if name.startswith("--"))
+            raise UsageError(f"`{self.prog}` does not know {' '.join(unknown)}; it knows {', '.join(known)}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (without the program's name); returns the exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    show_traceback = "--traceback" in argv
+    argv = [word for word in argv if word != "--traceback"]
+    try:
+        code = _descend("pslab", argv, COMMANDS, ABOUT)
+        sys.stdout.flush()  # a reader that left (`| head`) shows here and not after we have gone
+        return code
+    except KeyboardInterrupt:
+        if show_traceback:
+            raise
+        print("pslab: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as leaving:  # --help and --version
+        return int(leaving.code or 0)
+    except Exception as error:
+        if show_traceback or not _is_users(error):
+            raise
+        print(f"pslab: {_told(error)}", file=sys.stderr)
+        return USER_ERROR
+
+
+# ---- the commands: each adds its options to a parser and returns what runs ---------------------------
+
+
+def _demo(parser: Parser, argv: list[str]) -> int:
+    demo = importlib.import_module("pslab.demo")
+    demo.add_arguments(parser)
+    return demo.main(parser.parse_args(argv))
+
+
+def _data_list(parser: Parser, argv: list[str]) -> int:
+    parser.parse_args(argv)
+    from pslab.data import data_list
+
+    rows = [("data set", "state", "where", "")] + [tuple(entry.values()) for entry in data_list()]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0
+
+
+def _data_fetch(parser: Parser, argv: list[str]) -> int:
+    from pslab.data import MOVIELENS_TERMS, MOVIELENS_URL, cache_folder, fetch_movielens
+
+    parser.add_argument("name", choices=("movielens-100k",), help="which data set: movielens-100k")
+    parser.add_argument("--accept-terms", action="store_true", help="you have read the data's terms and accept them")
+    parser.add_argument("--url", default=MOVIELENS_URL, help="another mirror of the archive (default: the publisher)")
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="how long a server may be silent (30)")
+    args = parser.parse_args(argv)
+    if not args.timeout > 0:
+        raise UsageError(f"--timeout must be more than 0 seconds, got {args.timeout:g}")
+    print(MOVIELENS_TERMS, flush=True)
+    if not args.accept_terms and not _agreed():
+        raise UsageError("nothing was fetched: the terms must be accepted, by --accept-terms or by answering yes")
+    print(f"fetching {args.url} into {cache_folder()}", flush=True)
+    progress = _show_progress if sys.stderr.isatty() else None
+    folder = fetch_movielens(args.url, accept_terms=True, timeout_s=args.timeout, progress=progress)
+    print(f"MovieLens-100K is in {folder}, every file's checksum is right")
+    return 0
+
+
+def _bench(parser: Parser, argv: list[str]) -> int:
+    known = _benchmarks()
+    listed = "known: " + ", ".join(known)
+    if not argv:
+        raise UsageError(f"which benchmark? {listed}")
+    if argv[0] in ("-h", "--help"):
+        print(f"usage: pslab bench NAME [options]\n\n{listed}\n`pslab bench NAME --help` tells its options.")
+        return 0
+    name, *rest = argv
+    if name not in known:
+        raise UsageError(f"there is no benchmark {name!r}; {listed}")
+    bench = _module(known[name])
+    parser = Parser(prog=f"pslab bench {name}", description=bench.__doc__)
+    bench.add_arguments(parser)
+    return bench.main(parser.parse_args(rest))
+
+
+# A command is (help, function(parser, argv) -> exit code); a group of commands is (help, {name: command}).
+COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
+    "demo": ("train the main job on this machine and print what it cost", _demo),
+    "data": (
+        "what data is where; fetch a data set",
+        {
+            "list": ("what data is where on this machine", _data_list),
+            "fetch": ("bring a data set into the user's cache, its terms accepted", _data_fetch),
+        },
+    ),
+    "bench": ("run a benchmark of the checkout", _bench),
+}
+
+
+# ---- helpers ---------------------------------------------------------------------------------------
+
+
+def _descend(prog: str, argv: list[str], commands: dict, about: str) -> int:
+    """Find the command that argv names and hand it a parser of its own and the words after its name."""
+    parser = Parser(prog=prog, description=about)
+    if prog == "pslab":
+        parser.add_argument("--version", action="version", version=f"pslab {pslab.__version__}")
+        parser.add_argument("--traceback", action="store_true", help="show where an error arose, in any command")
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (purpose, _) in commands.items():
+        choices.add_parser(name, help=purpose, add_help=False)
+    here = next((place for place, word in enumerate(argv) if not word.startswith("-")), len(argv) - 1)
+    command = parser.parse_args(argv[: here + 1]).command
+    purpose, what = commands[command]
+    prog, rest = f"{prog} {command}", argv[here + 1 :]
+    if isinstance(what, dict):
+        return _descend(prog, rest, what, purpose)
+    return int(what(Parser(prog=prog, description=purpose), rest) or 0)
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether the error's message is written for the user: wrong input, the machine, or a run that ended badly."""
+    if isinstance(error, ValueError | OSError):
+        return True
+    comm = sys.modules.get("pslab.comm")
+    return comm is not None and isinstance(error, comm.CommError)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error) or type(error).__name__
+
+
+def _agreed() -> bool:
+    """Ask on a terminal; anything but yes is no, and without a terminal nobody is asked."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return input("Do you accept these terms? (yes/no) ").strip().lower() in ("yes", "y")
+    except EOFError:
+        return False
+
+
+def _show_progress(done: int, total: int | None) -> None:
+    share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    end = "\n" if done == total else ""
+    print(f"\r{share}", end=end, file=sys.stderr, flush=True)
+
+
+def _benchmarks() -> dict[str, Path]:
+    """{name: file} of the benchmarks beside this package; an error where it was installed without its repository."""
+    folder = Path(pslab.__file__).resolve().parent.parent / "benchmarks"
+    files = sorted(folder.glob("*.py")) if (folder.parent / "pyproject.toml").is_file() else []
+    known = {file.stem: file for file in files if "\ndef add_arguments(" in file.read_text(encoding="utf-8")}
+    if not known:
+        raise UsageError(
+            f"there are no benchmarks beside this installation (looked for {folder}): "
+            "clone the repository and run `pslab bench` from its environment"
+        )
+    return known
+
+
+def _module(file: Path):
+    """Load a benchmark from its file, under its own name, so that processes it starts find it too."""
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())
