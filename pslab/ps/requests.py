@@ -39,7 +39,10 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
     if number < 1:
         raise Refused(f"q={number}; requests are numbered from 1")
     shard = shards[table]
-    arrays = [as_array(tensor, "tensor") for tensor in mail.tensors]
+    try:
+        arrays = [as_array(tensor, "tensor") for tensor in mail.tensors]
+    except ValueError as why:
+        raise Refused(str(why)) from None
     sent = sum(array.nbytes for array in arrays)
     by_range = "r" in mail.meta
     needed = [*([] if by_range else ["keys"]), *([] if mail.kind == "pull" else ["vals"])]
