@@ -1,0 +1,16 @@
+"""Training one model by four strategies: alone, by all-reduce, on servers, and the hybrid of both.
+
+    Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
+              └── train_program on every rank: Trainer on workers, KVServer on servers
+"""
+
+from pslab.ps import SGD, AdaGrad
+
+from .job import Given, Job, tables_of
+from .losses import LOSSES
+from .run import JobResult, run_job, train_program
+from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
+from .trainer import Trainer
+
+__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Given", "Job", "JobResult",
+           "Trainer", "run_job", "tables_of", "train_program"]
