@@ -144,8 +144,9 @@ def test_bars_show_each_number_with_its_unit():
 
 def test_curve_draws_names_and_samples():
     x = list(range(2, 65))
-    picture = viz.curve(x, {"ring": [2 - 2 / k for k in x], "server": [float(k) for k in x]}, log="x", rows=5, title="t",
-                        xlabel="workers K (count)", ylabel="bytes (GB)", looks={"ring": "allreduce"}, mark=(8, "here"))
+    picture = viz.curve(x, {"ring": [2 - 2 / k for k in x], "server": [float(k) for k in x]}, log="x", rows=5,
+                        xlabel="workers K (count)", ylabel="bytes (GB)", title="t", looks={"ring": "allreduce"},
+                        mark=(8, "here"))
     axes = picture.figure.axes[0]
     assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[2 - 2 / k for k in x], [float(k) for k in x]]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale(), axes.get_yscale()) == (

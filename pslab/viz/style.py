@@ -2,7 +2,8 @@
 
     all-reduce  blue  ●      server  vermilion  ■      hybrid  green  ▲      gather  wine  ◆      other  grey  ×
 
-Colours are those of Okabe and Ito (2008, "Color universal design"), the wine is from Paul Tol's sets. A colour is never the only carrier of a meaning:
+Colours are those of Okabe and Ito (2008, "Color universal design"), the wine is from Paul Tol's sets. A colour
+is never the only carrier of a meaning:
 each comes with a marker and a hatch of its own, and lines are named where they end.
 """
 
