@@ -137,7 +137,7 @@ def test_wrong_all_gather_is_refused():
     def everyone_to_everyone(comm, x):
         return all_to_all(comm, [x] * comm.world_size), x
 
-    for plant, reason in ((in_order_of_arrival, "piece 0 on rank 1"), (everyone_to_everyone, "carried")):
+    for plant, reason in ((in_order_of_arrival, "piece 1 on rank 0"), (everyone_to_everyone, "carried")):
         with pytest.raises(AssertionError, match=reason):
             judge_all_gather(SimWorld(K, link=LINK), plant, [4, 4, 4])
 

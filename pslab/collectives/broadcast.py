@@ -1,19 +1,17 @@
 """broadcast: one rank's tensor, on every rank, in place.
 
-The binomial tree: whoever has it tells one more each round, so those who know double in number. K = 6, from rank 0:
+The binomial tree: in each round everyone who has it tells one more, so those who know double in number. K = 6 from 0:
 
-    round 0      0 ──> 1                                     1 knows, then 2
-    round 1      0 ──> 2      1 ──> 3                        then 4
-    round 2      0 ──> 4      1 ──> 5                        then all 6; 2 ──> 6 and 3 ──> 7 do not exist
+    round 0      0 ──> 1                              two know
+    round 1      0 ──> 2     1 ──> 3                  four know           the tree:       0
+    round 2      0 ──> 4     1 ──> 5                  all six know                    ┌───┼───┐
+                                                                                      1   2   4
+                 (2 ──> 6 and 3 ──> 7 wait for a larger K)                          ┌─┤
+                                                                                    3 5
 
-                     0
-                 ┌───┼───┐
-                 1   2   4        K = 3 is its beginning: 0 ──> 1, then 0 ──> 2
-               ┌─┤
-               3 5
-
-⌈log2 K⌉ rounds: time ⌈log2 K⌉(α + P·b·β). Every rank but the source receives the tensor once: (K−1)·P elements in all.
-For another source than 0 the ranks are counted from there: place = (rank − src) mod K.
+⌈log2 K⌉ rounds: time at most ⌈log2 K⌉(α + P·b·β), exactly that when K is a power of two. Every rank but the source
+receives the tensor once, (K−1)·P elements in all; but the source's port sends it ⌈log2 K⌉ times: the tree is short, not
+light. For another source than 0 the ranks are counted from there: place = (rank − src) mod K.
 """
 
 from __future__ import annotations
@@ -47,11 +45,8 @@ def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> N
             reach *= 2
         comm.recv((place - reach + src) % size, TAGS["broadcast"], out=row)
         reach *= 2
-    sending = []
-    while place + reach < size:                          # the child with the largest subtree first
-        sending.append(comm.isend(row, (place + reach + src) % size, TAGS["broadcast"]))
+    while place + reach < size:                          # one a round, the child with the largest subtree first
+        comm.isend(row, (place + reach + src) % size, TAGS["broadcast"]).wait()
         reach *= 2
-    for work in sending:
-        work.wait()
     if rank != src:
         copy_back(row, tensor)
