@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         if show_traceback:
-            raise
+            traceback.print_exc()
         print("pslab: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -77,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:  # --help and --version
         return int(leaving.code or 0)
     except Exception as error:
-        if show_traceback or not _is_users(error):
+        if not _is_users(error):
             raise
+        if show_traceback:
+            traceback.print_exc()
         print(f"pslab: {_told(error)}", file=sys.stderr)
         return USER_ERROR
 

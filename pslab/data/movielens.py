@@ -148,7 +148,7 @@ def _table(path: Path, rows: int | None, parse) -> list:
     for number, line in enumerate(lines, start=1):
         try:
             parsed.append(parse(number, line))
-        except (_Corrupt, ValueError) as error:
+        except _Corrupt as error:
             shown = line if len(line) <= 60 else line[:60] + "…"
             raise DataError(f"{path}, line {number}: expected {error}; got {shown!r}") from None
     if rows is not None and len(parsed) != rows:
@@ -160,9 +160,10 @@ def _table(path: Path, rows: int | None, parse) -> list:
 
 def _whole(text: str, what: str, low: int, high: int | None = None) -> int:
     """The whole number `text` in low..high, or _Corrupt."""
-    if not (text.isascii() and text.isdigit()) or int(text) < low or (high is not None and int(text) > high):
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
+    if number < low or (high is not None and number > high):
         raise _Corrupt(f"{what} to be a whole number {f'in {low}..{high}' if high is not None else f'from {low} on'}")
-    return int(text)
+    return number
 
 
 def _fields(line: str, separator: str, count: int, what: str) -> list[str]:
