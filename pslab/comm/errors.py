@@ -17,7 +17,9 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class CommError(RuntimeError):
-    """Base of the errors that worlds raise."""
+    """Base of the errors that worlds raise. `ledger` holds what had been sent until then, where a world knows it."""
+
+    ledger = None
 
 
 @dataclass

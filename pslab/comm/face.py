@@ -159,7 +159,8 @@ class Comm:
         """Send mail to a rank of this group (oneself included); never blocks, and the tensors may change at once."""
         if not isinstance(kind, str) or not kind:
             raise ValueError(f"kind={kind!r}; a non-empty string is needed")
-        self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, {} if meta is None else meta, tensors)
+        meta = {} if meta is None else meta
+        self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, meta, tensors)
 
     def poll(self, timeout_s: float | None = None) -> Mail | None:
         """The next mail from anyone in this group; None after timeout_s (0 looks once; None waits without end)."""

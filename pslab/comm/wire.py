@@ -28,6 +28,8 @@ STEP = 64 << 20           # memory that a claimed length may reserve before its 
 
 TENSOR, MAIL, CHUNK, CREDIT, ACK, NACK = 1, 2, 3, 4, 5, 6
 INLINE, SYNC, CONTROL, SHARED = 1, 2, 4, 8          # flags: payload follows; wants an ACK; not counted; read in place
+# What msgpack, struct and an index raise at bytes that are not what they should be.
+_UNREADABLE = (msgpack.UnpackException, ValueError, TypeError, IndexError, struct.error)
 
 
 class Header(NamedTuple):
@@ -113,7 +115,7 @@ def read_mail(descriptor: bytes, payload_bytes: int) -> tuple[str, dict, list[tu
             total, at = total + _size(shape, name), at + size
     except WireError:
         raise
-    except Exception as error:
+    except _UNREADABLE as error:
         raise WireError(f"a letter whose first page cannot be read: {type(error).__name__}: {error}") from None
     if total != payload_bytes or not isinstance(kind, str) or not isinstance(meta, dict):
         raise WireError(f"a letter of {payload_bytes:,} bytes whose shapes need {total:,}")
@@ -155,7 +157,7 @@ def decode(data: bytes):
         return msgpack.unpackb(data, ext_hook=_unpack_other, strict_map_key=False)
     except WireError:
         raise
-    except Exception as error:
+    except _UNREADABLE as error:
         raise WireError(f"bytes that are no value: {type(error).__name__}: {error}") from None
 
 

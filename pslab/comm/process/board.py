@@ -76,7 +76,7 @@ class Board:
             state = int(row[STATE])
             if state == BLOCKED:
                 text = self._text[rank, :row[TEXT_BYTES]].tobytes().decode(errors="replace")
-                call, where, note = (text.split("\0") + ["", ""])[:3]
+                call, where, note = [*text.split("\0"), "", ""][:3]
                 peer = None if row[PEER] < 0 else int(row[PEER])
                 rows.append(Wait(rank, call, peer, now_s - row[SINCE_US] / 1e6, where, note))
             else:

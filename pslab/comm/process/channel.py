@@ -27,7 +27,7 @@ _RX_BYTES = 128 * 1024
 class Outgoing:
     """A message on its way out: head, payload pieces (uint8), and whom to tell when the buffer is free."""
 
-    __slots__ = ("head", "pieces", "work", "staged", "number")
+    __slots__ = ("head", "number", "pieces", "staged", "work")
 
     def __init__(self, head: bytes, pieces: list[np.ndarray], work, staged: bool):
         self.head, self.pieces, self.work, self.staged = head, pieces, work, staged
@@ -40,12 +40,13 @@ class Channel:
         sock.setblocking(False)
         self.endpoint, self.peer, self.sock, self.fd = endpoint, peer, sock, sock.fileno()
         self.heap, self.peer_heap = heap, peer_heap
-        self.closed = False
+        self.closed = self.truncated = False
         self.partial: list[memoryview] = []
         self.partial_work = None
         self.rx = bytearray(_RX_BYTES)
         self.start = self.end = 0
         self.inline: Incoming | None = None
+        self.parsing = False
         self.watched = False                          # whether the endpoint waits for the socket to take more
         self.reset()
 
@@ -70,8 +71,9 @@ class Channel:
             self.write()
 
     def say(self, frame: bytes) -> None:
+        """A short word to the peer, ahead of the queue; those said while bytes are being parsed go out together."""
         self.urgent.append(frame)
-        if not self.partial:
+        if not self.partial and not self.parsing:
             self.write()
 
     def write(self) -> None:
@@ -82,9 +84,7 @@ class Channel:
             if self.urgent:
                 self.partial = [memoryview(b"".join(self.urgent))]
                 self.urgent.clear()
-            elif not self.queue:
-                return
-            elif not self._next_frame():
+            elif not self.queue or not self._next_frame():
                 return
 
     @property
@@ -178,13 +178,23 @@ class Channel:
                 self.endpoint.arrived(self, incoming)
         else:
             self.end += size
+            self.parsing = True
             self._parse()
+            self.parsing = False
+            if (self.urgent or self.queue) and not self.partial:
+                self.write()
 
     def close(self) -> None:
-        """The peer is gone. The caller of the run hears it from the launcher; nothing more can be done here."""
+        """The peer is gone. The caller of the run hears it from the launcher, and ends the run."""
         if not self.closed:
             self.closed = True
+            self.truncated = self.inline is not None or self.chunked is not None or self.end > self.start
             self.endpoint.forget(self)
+
+    def gone(self) -> WireError:
+        """The error for a rank that goes on waiting for this peer."""
+        middle = " in the middle of a message" if self.truncated else ""
+        return WireError(f"rank {self.peer} hung up{middle}")
 
     def _parse(self) -> None:
         size = wire.HEADER.size
@@ -219,7 +229,7 @@ class Channel:
             incoming = Incoming(header, self.peer)
             incoming.mail = wire.read_mail(descriptor, header.payload_bytes)
             incoming.aim_at_own()
-            self.endpoint.charge(incoming)
+            incoming.deliver_s = self.endpoint.meter.enter(header)
         if header.flags & wire.INLINE and header.payload_bytes:
             here = min(header.payload_bytes, self.end - self.start)
             if not incoming.discard and here == header.payload_bytes:
@@ -257,7 +267,6 @@ class Channel:
                 self.endpoint.arrived(self, incoming)
         elif header.kind == wire.CREDIT and not header.flags & wire.SHARED:
             self.slots.append(header.number)
-            self.write()
         else:
             work = self.waiting.pop(header.number, None)
             error = ValueError(text.decode(errors="replace")) if header.kind == wire.NACK else None

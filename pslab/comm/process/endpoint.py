@@ -16,13 +16,14 @@ from collections import deque
 from .. import arrays, wire
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
-from ..trace import Event
 from . import board as notice
 from .channel import INLINE_LIMIT, Channel, Outgoing
 from .incoming import Incoming, RecvWork
+from .meter import Meter
 from .outgoing import SendWork, flags_of
 
 PATIENCE_S = 0.05
+_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
 class ProcessEndpoint(Endpoint):
@@ -43,17 +44,15 @@ class ProcessEndpoint(Endpoint):
 
     def begin(self, epoch: int, seed: int, link: Link | None, trace: bool, on_report) -> None:
         """Forget the run before."""
-        self.epoch, self.seed, self.link, self.on_report = epoch, seed, link, on_report
-        self.events: list[Event] | None = [] if trace else None
+        self.epoch, self.seed, self.on_report = epoch, seed, on_report
+        self.meter = Meter(self.rank, self.board, link, trace)
         self.posted: dict[tuple, deque[RecvWork]] = {}
         self.unexpected: dict[tuple, deque[Incoming]] = {}
         self.letters: dict[int, deque[tuple[float, Mail]]] = {}
         self.late_error: Exception | None = None
-        self.out_free_s = self.in_free_s = 0.0
         for channel in self.channels:
             if channel is not None:
                 channel.reset()
-        self.began_s = time.monotonic()
 
     # ---- tensors ----------------------------------------------------------------------------------------------------
 
@@ -61,12 +60,12 @@ class ProcessEndpoint(Endpoint):
         channel, size = self.channels[dst], array.nbytes
         flags = flags_of(sync, control)
         work = SendWork(self, dst, tag, 1 + bool(sync), control)
-        stamp_s = self._leave(work, size) if not control else time.monotonic()
         descriptor = wire.describe(array.shape, name)
         channel.number += 1
+        stamp_s = 0.0
         if not control:
-            self._count(dst, 0, size)
-            self.board.tensors_out[self.rank, dst] += 1
+            self.meter.tensor_out(dst, size)
+            stamp_s, work.leave_s = self.meter.leave(size)
         place = self.heap.find(array) if self.heap is not None and size > INLINE_LIMIT else None
         pieces = []
         if place is not None:
@@ -100,7 +99,7 @@ class ProcessEndpoint(Endpoint):
     def announced(self, channel: Channel, incoming: Incoming) -> None:
         """A tensor's header came: find the receive that waits for it, or keep it."""
         header = incoming.header
-        self.charge(incoming)
+        incoming.deliver_s = self.meter.enter(header)
         key = (incoming.src, header.ctx, header.tag)
         waiting = self.posted.get(key)
         if waiting:
@@ -113,14 +112,15 @@ class ProcessEndpoint(Endpoint):
     def _match(self, channel: Channel, incoming: Incoming, work: RecvWork) -> None:
         header = incoming.header
         if not header.flags & wire.CONTROL:
-            self.board.tensors_in[incoming.src, self.rank] += 1
+            self.meter.tensor_in(incoming.src)
         if work.array is not None:
             try:
                 arrays.check_fits(work.array, work.name, incoming.shape, incoming.name, incoming.src, self.rank)
             except ValueError as error:
                 work.error, work.done, incoming.discard = error, True, True
                 text = str(error).encode()
-                channel.say(wire.pack(wire.NACK, 0, self.epoch, number=header.number, descriptor_bytes=len(text)) + text)
+                frame = wire.pack(wire.NACK, 0, self.epoch, number=header.number, descriptor_bytes=len(text))
+                channel.say(frame + text)
                 return
             if incoming.own is None:
                 incoming.aim(work.array, work.op)
@@ -151,7 +151,7 @@ class ProcessEndpoint(Endpoint):
         work.done, work.deliver_s = True, incoming.deliver_s
         self.fields[notice.PROGRESS] += 1
         if not header.flags & wire.CONTROL:
-            self._log(incoming, "tensor", str(header.tag))
+            self.meter.log(header, incoming.src, incoming.deliver_s, "tensor", str(header.tag))
 
     # ---- mail -------------------------------------------------------------------------------------------------------
 
@@ -163,14 +163,12 @@ class ProcessEndpoint(Endpoint):
             copies = [arrays.tensor_of(a.copy(), name) for a, name in views]
             self.letters.setdefault(ctx, deque()).append((0.0, Mail(self.rank, kind, meta, copies)))
             return
-        size = 0
-        for array, _ in views:
-            self._count(dst, 1 if array.dtype.kind in "iu" and _ != "bfloat16" else 0, array.nbytes, False)
-            size += array.nbytes
-        self._count(dst, 2, head_bytes)
+        keys = sum(array.nbytes for array, name in views if name in _INTEGERS)
+        size = sum(array.nbytes for array, _ in views)
+        self.meter.mail_out(dst, size - keys, keys, head_bytes)
         channel = self.channels[dst]
         staged = self.heap is not None and size > INLINE_LIMIT
-        stamp_s = self._leave(None, size + head_bytes)
+        stamp_s, _ = self.meter.leave(size + head_bytes)
         head = wire.pack(wire.MAIL, 0 if staged else wire.INLINE, self.epoch, ctx, head_bytes, len(descriptor), 0, size,
                          stamp_s)
         pieces = [array.reshape(-1).view("uint8") for array, _ in views if array.size]
@@ -208,7 +206,7 @@ class ProcessEndpoint(Endpoint):
         mail = Mail(incoming.src, kind, meta, tensors)
         self.letters.setdefault(incoming.header.ctx, deque()).append((incoming.deliver_s, mail))
         self.fields[notice.PROGRESS] += 1
-        self._log(incoming, "mail", kind)
+        self.meter.log(incoming.header, incoming.src, incoming.deliver_s, "mail", kind)
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
@@ -244,6 +242,8 @@ class ProcessEndpoint(Endpoint):
                 raise TimeoutError(f"rank {self.rank}: {waited.call()} waited {timeout_s:g} s for rank {waited.peer} "
                                    f"at {user_line(2)}")
             if spent_s >= PATIENCE_S:
+                if marked and waited.peer is not None and self.channels[waited.peer].closed:
+                    raise self.channels[waited.peer].gone()
                 text = f"{waited.call()}\0{user_line(2)}\0{self._kept()}"
                 self.board.blocked(self.rank, since_s, waited.peer, text)
                 patience_s, marked = 1.0, True
@@ -284,7 +284,7 @@ class ProcessEndpoint(Endpoint):
     # ---- the rest of the face ---------------------------------------------------------------------------------------
 
     def now(self) -> float:
-        return time.monotonic() - self.began_s
+        return time.monotonic() - self.meter.began_s
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -298,42 +298,6 @@ class ProcessEndpoint(Endpoint):
     def empty(self, shape, name):
         array = arrays.empty(shape, name) if self.heap is None else self.heap.empty(shape, name)
         return arrays.tensor_of(array, name)
-
-    # ---- bookkeeping ------------------------------------------------------------------------------------------------
-
-    def _count(self, dst: int, kind: int, size: int, message: bool = True) -> None:
-        self.board.counts[self.rank, dst, kind] += size
-        if message:
-            self.board.sent[self.rank, dst] += 1
-
-    def _leave(self, work: SendWork | None, size: int) -> float:
-        """When the message starts to hold this rank's outgoing port; on a free link at once."""
-        now_s = time.monotonic()
-        if self.link is None:
-            return now_s
-        start_s = max(now_s, self.out_free_s)
-        self.out_free_s = start_s + self.link.port_s(size)
-        if work is not None:
-            work.leave_s = self.out_free_s
-        return start_s
-
-    def charge(self, incoming: Incoming) -> None:
-        """On a throttled link: hold this rank's incoming port for the message, and fix when it is delivered."""
-        header = incoming.header
-        if self.link is not None and not header.flags & wire.CONTROL:
-            size = header.payload_bytes + (header.tag if header.kind == wire.MAIL else 0)
-            self.in_free_s = max(header.stamp_s, self.in_free_s) + self.link.port_s(size)
-            incoming.deliver_s = self.in_free_s + self.link.latency_s
-
-    def _log(self, incoming: Incoming, plane: str, tag: str) -> None:
-        if self.events is None:
-            return
-        header, now_s = incoming.header, time.monotonic()
-        arrive_s = max(incoming.deliver_s, now_s)
-        end_s = arrive_s - (self.link.latency_s if self.link is not None else 0.0)
-        start_s = header.stamp_s
-        self.events.append(Event(incoming.src, self.rank, plane, tag, header.payload_bytes,
-                                 *(t - self.began_s for t in (start_s, start_s, end_s, arrive_s, arrive_s))))
 
     def _kept(self) -> str:
         """What lies here that nobody asked for: the usual trace of a wrong tag."""

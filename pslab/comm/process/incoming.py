@@ -20,8 +20,20 @@ _SCRATCH_BYTES = 256 * 1024
 class RecvWork(Work):
     """A posted receive."""
 
-    __slots__ = ("endpoint", "src", "ctx", "tag", "out", "array", "name", "op", "control", "done", "error",
-                 "deliver_s")
+    __slots__ = (
+        "array",
+        "control",
+        "ctx",
+        "deliver_s",
+        "done",
+        "endpoint",
+        "error",
+        "name",
+        "op",
+        "out",
+        "src",
+        "tag",
+    )
 
     def __init__(self, endpoint, src: int, ctx: int, tag: int, out, op: str | None, control: bool):
         self.endpoint, self.src, self.ctx, self.tag, self.out, self.op = endpoint, src, ctx, tag, out, op
@@ -59,8 +71,23 @@ class RecvWork(Work):
 class Incoming:
     """One message from one peer; created when its header is complete."""
 
-    __slots__ = ("header", "src", "shape", "name", "work", "own", "flat", "op", "landed", "scratch", "fill", "view",
-                 "discard", "mail", "deliver_s")
+    __slots__ = (
+        "deliver_s",
+        "discard",
+        "fill",
+        "flat",
+        "header",
+        "landed",
+        "mail",
+        "name",
+        "op",
+        "own",
+        "scratch",
+        "shape",
+        "src",
+        "view",
+        "work",
+    )
 
     def __init__(self, header: wire.Header, src: int, shape=None, name: str = "uint8"):
         self.header, self.src, self.shape, self.name = header, src, shape, name

@@ -107,7 +107,7 @@ def _become_rank(request: dict, descriptors: list[int], inherited) -> None:
         from .rank import live
         live(request, descriptors)
         code = 0
-    except BaseException as error:                 # the last stop: nothing above this frame may go on in the child
+    except BaseException as error:  # noqa: BLE001 - the last stop: nothing above this frame may go on in the child
         import traceback
         sys.__stderr__.write("".join(traceback.format_exception(error)))
         sys.__stderr__.flush()

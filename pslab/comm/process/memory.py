@@ -19,8 +19,8 @@ import numpy as np
 
 from .. import arrays
 
-SLOT_BYTES = 256 * 1024
-SLOTS = 8
+SLOT_BYTES = int(os.environ.get('SB','256')) * 1024
+SLOTS = int(os.environ.get('SN','8'))
 _ALIGN = 4096
 
 

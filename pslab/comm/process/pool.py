@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from ..errors import CommError
 from . import launcher
@@ -28,8 +29,8 @@ class Launcher:
     def __init__(self):
         self.control, theirs = socket.socketpair()
         environment = {**os.environ, **ONE_THREAD}
-        roots = [os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))]
-        environment["PYTHONPATH"] = os.pathsep.join(roots + [p for p in [environment.get("PYTHONPATH")] if p])
+        root = str(Path(__file__).resolve().parents[3])          # where this very pslab lies, installed or not
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
         # A session of its own: an interrupt of the notebook's cell must not reach launcher or ranks.
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from pslab.comm.process.launcher import main; main()", str(theirs.fileno())], env=environment,

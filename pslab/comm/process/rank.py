@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import io
 import os
 import random
 import socket
@@ -57,12 +58,12 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
     """One job: (what, encoded answer)."""
     try:
         job = cloudpickle.loads(blob)
-        del blob
-        _adopt(job["surroundings"])
+        _adopt(job["surroundings"])                      # first: the program may live in a module of the caller's
+        program, args = cloudpickle.loads(job.pop("call"))
         _reseed(f"{job['seed']}/{endpoint.rank}")
         endpoint.begin(epoch, job["seed"], job["link"], job["trace"],
                        lambda value: _answer(control, epoch, REPORT, wire.encode(value)))
-        value = job["program"](Comm(endpoint), *job["args"])
+        value = program(Comm(endpoint), *args)
         try:
             encoded = wire.encode(value)
         except ValueError as error:
@@ -71,9 +72,9 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
         endpoint.flush()
         sys.stdout.flush()
         sys.stderr.flush()
-        events = [tuple(event) for event in endpoint.events] if endpoint.events else []
+        events = [tuple(event) for event in endpoint.meter.events or []]
         return RESULT, wire.encode([encoded, events])
-    except BaseException as error:                       # SystemExit and KeyboardInterrupt too: the caller must know
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt too: the caller must know
         sys.stdout.flush()
         sys.stderr.flush()
         return ERROR, _told(error)
@@ -116,8 +117,8 @@ def _redirect(out: int, err: int) -> None:
     for source, target in ((null, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
         os.close(source)
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", "replace", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "replace", line_buffering=True)
 
 
 def _adopt(surroundings: dict) -> None:

@@ -50,6 +50,9 @@ class Watch:
             lost = self.ranks.board.undelivered()
             if lost:
                 raise Stalled("the run ended with messages that nobody received", [], lost)
+        except CommError as error:
+            error.ledger = self.ranks.board.ledger()         # it outlives the ranks
+            raise
         finally:
             self.ledger = self.ranks.board.ledger()
             self._show()
@@ -175,7 +178,7 @@ def _raised(rank: int, told: dict) -> BaseException:
     if isinstance(kind, type) and issubclass(kind, BaseException):
         try:
             error = kind(*(told["args"] or [told["text"]]))
-        except Exception as refused:            # a constructor that wants something else
+        except (TypeError, ValueError) as refused:            # a constructor that wants something else
             error = RankError(rank, told["type"], f"{told['text']} ({refused})")
     if error is None:
         error = RankError(rank, told["type"], told["text"])

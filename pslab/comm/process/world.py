@@ -66,13 +66,10 @@ class ProcessWorld:
         arguments = check_start(program, args, per_rank, self.world_size, timeout_s, limit_s)
         with self._lock:
             # The blobs come first: what cannot be pickled must not cost the warm ranks.
+            calls = [_pickled((program, mine)) for mine in (arguments[:1] if per_rank is None else arguments)]
             surroundings = {"cwd": os.getcwd(), "path": list(sys.path), "environ": {**os.environ, **pool.ONE_THREAD}}
-            job = {"program": program, "seed": self.seed, "link": self.link, "trace": self.trace,
-                   "surroundings": surroundings}
-            if per_rank is None:
-                blobs = [_pickled({**job, "args": arguments[0]})] * self.world_size
-            else:
-                blobs = [_pickled({**job, "args": mine}) for mine in arguments]
+            job = {"seed": self.seed, "link": self.link, "trace": self.trace, "surroundings": surroundings}
+            blobs = [_pickled({**job, "call": call}) for call in calls] * (self.world_size if per_rank is None else 1)
             try:
                 ranks = self._warm()
                 self._epoch += 1
@@ -183,9 +180,10 @@ class Ranks:
         control.setblocking(False)
 
 
-def _pickled(job: dict) -> bytes:
+def _pickled(job) -> bytes:
     try:
         return cloudpickle.dumps(job)
     except Exception as error:
-        raise ValueError(f"program or arguments cannot be copied to the ranks: {type(error).__name__}: {error}") from error
+        raise ValueError(f"program or arguments cannot be copied to the ranks: "
+                         f"{type(error).__name__}: {error}") from error
 
