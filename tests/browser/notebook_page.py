@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 OPEN_LIMIT_S = 60.0  # the first page load compiles JupyterLab's scripts
 RUN_LIMIT_S = 150.0  # a notebook takes at most 60 s on two free cores; tests share theirs
@@ -87,9 +87,15 @@ class NotebookPage:
         at_end = float(handle.get_attribute("aria-valuenow")) >= float(handle.get_attribute("aria-valuemax"))
         handle.focus()
         self.page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
-        self.page.wait_for_function(
-            PICTURE_CHANGED, arg=[cell.element_handle(), old], timeout=REDRAW_LIMIT_S * 1000, polling=100
-        )
+        try:
+            self.page.wait_for_function(
+                PICTURE_CHANGED, arg=[cell.element_handle(), old], timeout=REDRAW_LIMIT_S * 1000, polling=100
+            )
+        except TimeoutError:
+            value = handle.get_attribute("aria-valuenow")
+            raise AssertionError(
+                f"a slider moved to {value}; {REDRAW_LIMIT_S:.0f} s later its figure was the same"
+            ) from None
         return old, picture.get_attribute("src")
 
     def screenshot(self, locator: Locator, path: Path) -> Path:
