@@ -3,67 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from ps_jobs import check_stats, final_rows, job
+from ps_jobs import ROUNDS, SPARSE, TABLES, check_run, final_rows, job, sequential, train
 
 from pslab.comm import Link, SimWorld
-from pslab.ps import SGD, AdaGrad, Integers, TableConfig
+from pslab.ps import TableConfig
 
-ROUNDS = 5
-SPARSE = TableConfig("sparse", 3, 11, rule=SGD(1.0), init=Integers(-9, 10, seed=4))
-DENSE = TableConfig("dense", 2, 7, rule=SGD(0.5), init=Integers(-9, 10, seed=4))
-ROOTED = TableConfig("rooted", 2, 5, rule=AdaGrad(0.5), init=Integers(-9, 10, seed=5))
-TABLES = [SPARSE, DENSE, ROOTED]
 GRID = [(workers, servers) for workers in (1, 2, 3, 4) for servers in (1, 2, 3)]
-
-
-def batch(worker, step):
-    """Keys (unsorted, repeated, sometimes none) and whole-number gradients that differ by worker, step and place."""
-    rng = np.random.default_rng([worker, step])
-    keys = rng.integers(0, SPARSE.num_rows, rng.integers(0, 9))
-    return torch.from_numpy(keys), torch.from_numpy(rng.integers(-8, 9, (len(keys), 3)).astype(np.float32))
-
-
-def dense_batch(worker, step):
-    return torch.from_numpy(np.random.default_rng([worker, step, 1]).integers(-8, 9, (7, 2)).astype(np.float32))
-
-
-def train(comm, kv, seed):
-    """ROUNDS rounds with delays drawn at random; gives what every pull saw."""
-    rng, seen = np.random.default_rng([seed, comm.rank]), []
-    for step in range(ROUNDS):
-        comm.compute(float(rng.exponential(20e-6)))
-        keys, grads = batch(comm.rank, step)
-        asked = [kv.pull(keys, "sparse"), kv.pull(range(7), "dense"), kv.pull(slice(1, 4), "rooted"),
-                 kv.pull(range(11), "sparse")]
-        comm.compute(float(rng.exponential(20e-6)))
-        seen.append([kv.wait(timestamp).clone() for timestamp in reversed(asked)][::-1])
-        half = len(keys) // 2
-        kv.push(keys[:half], grads[:half], "sparse")
-        comm.compute(float(rng.exponential(20e-6)))
-        kv.push(slice(None), dense_batch(comm.rank, step), "dense")
-        kv.push(keys[half:], grads[half:], "sparse")
-        kv.push(range(1, 4), dense_batch(comm.rank, step)[:3], "rooted")
-        assert kv.clock() == step + 1
-    return seen
-
-
-def sequential(num_workers):
-    """One process, torch.optim, the sum of all workers' gradients in every round: the tables before each round."""
-    parameters = {table.name: torch.nn.Parameter(torch.from_numpy(table.initial_rows())) for table in TABLES}
-    optimizers = [torch.optim.SGD([parameters["sparse"]], lr=1.0), torch.optim.SGD([parameters["dense"]], lr=0.5),
-                  torch.optim.Adagrad([parameters["rooted"]], lr=0.5)]
-    history = []
-    for step in range(ROUNDS + 1):
-        history.append({name: parameter.detach().clone() for name, parameter in parameters.items()})
-        for parameter in parameters.values():
-            parameter.grad = torch.zeros_like(parameter)
-        for worker in range(num_workers):
-            parameters["sparse"].grad.index_add_(0, *batch(worker, step))
-            parameters["dense"].grad += dense_batch(worker, step)
-            parameters["rooted"].grad[1:4] += dense_batch(worker, step)[:3]
-        for optimizer in optimizers:
-            optimizer.step()
-    return history
 
 
 @pytest.mark.parametrize(("workers", "servers"), GRID)
@@ -71,18 +16,7 @@ def test_bsp_is_the_sequential_program_bit_for_bit(workers, servers):
     history = sequential(workers)
     for seed in range(3):
         run = SimWorld(workers + servers, seed=seed).run(job, workers, TABLES, train, seed)
-        for worker in range(workers):
-            for step, (sparse, dense, rooted, whole) in enumerate(run.results[worker]["result"]):
-                where = f"seed {seed}, worker {worker}, round {step}"
-                assert torch.equal(sparse, history[step]["sparse"][batch(worker, step)[0]]), where
-                assert torch.equal(whole, history[step]["sparse"]), where
-                assert torch.equal(dense, history[step]["dense"]), where
-                torch.testing.assert_close(rooted, history[step]["rooted"][1:4], atol=1e-6, rtol=0)
-        assert np.array_equal(final_rows(run, workers, "sparse"), history[ROUNDS]["sparse"])
-        assert np.array_equal(final_rows(run, workers, "dense"), history[ROUNDS]["dense"])
-        np.testing.assert_allclose(final_rows(run, workers, "rooted"), history[ROUNDS]["rooted"], atol=1e-6)
-        assert np.array_equal(final_rows(run, workers, "rooted")[[0, 4]], ROOTED.initial_rows([0, 4]))
-        check_stats(run, workers)
+        check_run(run, workers, history, f"seed {seed}")
 
 
 @pytest.mark.parametrize("slow", [(0, 2), (0, 3), (1, 2), (1, 3), (2, 0), (3, 1)])
