@@ -178,9 +178,11 @@ def test_tidy_joins_streams_and_drops_what_varies():
         nbformat.v4.new_output("display_data", view, metadata={"needs_background": "light"}),
         nbformat.v4.new_output("stream", name="stderr", text="c"),
     ]
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell], metadata={"widgets": {}, "language_info": {"name": "python", "version": "3.11.0"}}
+    )
     tidied = tidy(notebook)
-    assert "widgets" not in tidied.metadata
+    assert tidied.metadata == {"language_info": {"name": "python"}}
     assert tidied.cells[0].metadata == {"tags": ["a"]}
     outputs = tidied.cells[0].outputs
     assert [output.get("text") for output in outputs] == ["ab\n", None, "c"]

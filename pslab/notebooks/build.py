@@ -64,7 +64,11 @@ def is_current(pair: Pair, fresh: nbformat.NotebookNode) -> bool:
 def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float) -> None:
     """Run every cell in a fresh kernel that starts in `folder`, as JupyterLab would; outputs land in `notebook`."""
     client = NotebookClient(
-        notebook, timeout=cell_timeout_s, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=cell_timeout_s,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],
     )
     client.store_widget_state = False
     with tempfile.TemporaryDirectory() as private:
@@ -84,6 +88,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Drop what differs from build to build and says nothing: times, empty metadata, widget ids, split streams."""
     notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}  # the kernel adds its own version
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
