@@ -183,7 +183,7 @@ class Comm:
             return None
         mine = sorted((int(k), group_rank) for group_rank, (c, k) in enumerate(table) if c == color)
         ctx = _derived(f"{self._ctx}/{self._splits}/{color}", 7)
-        return Comm(self._endpoint, [self.members[group_rank] for _, group_rank in mine], ctx)
+        return type(self)(self._endpoint, [self.members[group_rank] for _, group_rank in mine], ctx)
 
     def barrier(self) -> None:
         """Return when every rank of the group has called it (dissemination: ⌈log2 K⌉ rounds of empty messages)."""

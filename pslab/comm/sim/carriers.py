@@ -98,7 +98,7 @@ class Greenlets:
 
     def may_stop(self, me: Task) -> None:
         if not _grad_enabled() or _any_autocast():
-            _refuse(me)
+            refuse_modes(me)
 
     def switch(self, kernel: Kernel, me: Task, turn: Task) -> None:
         kernel.running = turn
@@ -124,10 +124,10 @@ _grad_enabled = torch.is_grad_enabled
 _any_autocast = torch._C._is_any_autocast_enabled
 
 
-def _refuse(task: Task) -> None:
+def refuse_modes(task: Task) -> None:
     what = "autocast" if _any_autocast() else "a changed grad mode (torch.no_grad or inference_mode)"
-    raise RuntimeError(f"rank {task.rank} waits in a comm call under {what}, which the other ranks on this thread would "
-                       "inherit; leave it before the call, or use SimWorld(..., engine='threads')")
+    raise RuntimeError(f"rank {task.rank} waits in a comm call under {what}, which the other ranks on this thread "
+                       "would inherit; leave it before the call, or use SimWorld(..., engine='threads')")
 
 
 def raise_in(thread: int, exception: type[BaseException] | None) -> None:

@@ -28,7 +28,7 @@ def undelivered(fabric) -> list[str]:
 
 def _sentence(send: Send) -> str:
     where = f", isend at {send.where}" if send.where else ""
-    return (f"rank {send.endpoint.rank} to rank {send.dst}, tag {send.tag}: {send.name}{list(send.array.shape)} "
+    return (f"rank {send.endpoint.rank} to rank {send.dst}, tag {send.key[2]}: {send.name}{list(send.array.shape)} "
             f"sent at {send.posted_s:.3g} s{where}")
 
 
@@ -38,12 +38,12 @@ def _note(kernel: Kernel, fabric, task) -> str:
     if peer is None:
         return ""
     if isinstance(half, Receive):
-        tags = sorted({send.tag for send in _pending(task.endpoint, Send)
+        tags = sorted({send.key[2] for send in _pending(task.endpoint, Send)
                        if send.endpoint.rank == peer and not send.control})
         notes += [f"rank {peer} has sent tag {', '.join(map(str, tags))}"] if tags else []
     elif isinstance(half, Send):
-        tags = sorted({receive.tag for receive in _pending(fabric.endpoints[peer], Receive)
-                       if receive.src == task.rank and not receive.control})
+        tags = sorted({receive.key[2] for receive in _pending(fabric.endpoints[peer], Receive)
+                       if receive.key[0] == task.rank and not receive.control})
         notes += [f"rank {peer} receives tag {', '.join(map(str, tags))}"] if tags else []
     if kernel.tasks[peer].ended:
         notes.append(f"rank {peer} has ended")

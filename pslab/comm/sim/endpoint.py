@@ -13,11 +13,12 @@ import msgpack
 import numpy as np
 
 from .. import arrays, wire
+from ..errors import user_line
 from ..face import Endpoint, Link, Mail
 from ..ledger import KINDS, Ledger
 from ..trace import Event, Span
 from .kernel import Alarm, Deadline, Kernel, Task, Unwind
-from .transfer import Receive, Send, begin
+from .transfer import Receive, Send, begin, seal_of
 
 
 class Fabric:
@@ -58,6 +59,7 @@ class SimEndpoint(Endpoint):
     def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, seed: int, slow: float = 1.0):
         self.fabric, self.kernel, self.task, self.seed = fabric, kernel, task, seed
         self.rank, self.world_size = task.rank, fabric.world_size
+        self.short_way = fabric.events is None and not fabric.links
         self.out_free_s = self.in_free_s = 0.0
         self.inbox: dict = {}               # (src, ctx, tag): a Send or a Receive that waits for the other, or a deque
         self.letters: dict[int, deque] = {}
@@ -69,18 +71,32 @@ class SimEndpoint(Endpoint):
     # ---- tensors ------------------------------------------------------------------------------------------------
 
     def isend(self, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool) -> Send:
-        send = Send(self, array, name, dst, ctx, tag, sync, control)
-        if not control:
+        key = (self.rank, ctx, tag)
+        send = Send(self, array, name, dst, key)
+        if control:
+            send.control = True
+        else:
             self.vals_to[dst] += send.payload_bytes
             self.sent_to[dst] += 1
-        receive = _meet(self.fabric.endpoints[dst].inbox, (self.rank, ctx, tag), send, Receive)
-        if receive is not None:
-            begin(send, receive)
+            if sync:
+                send.sync = True
+            else:
+                send.seal = seal_of(array)
+            if self.fabric.events is not None:
+                send.where = user_line(2)
+        inbox = self.fabric.endpoints[dst].inbox
+        if key not in inbox:
+            inbox[key] = send
+        else:
+            receive = _meet(inbox, key, send, Receive)
+            if receive is not None:
+                begin(send, receive)
         return send
 
     def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Receive:
-        receive = Receive(self, src, ctx, tag, out, op, control)
-        send = _meet(self.inbox, (src, ctx, tag), receive, Send)
+        key = (src, ctx, tag)
+        receive = Receive(self, key, out, op, control)
+        send = _meet(self.inbox, key, receive, Send)
         if send is not None:
             begin(send, receive)
         return receive

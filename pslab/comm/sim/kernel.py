@@ -23,7 +23,7 @@ class Unwind(BaseException):
 class Task:
     """One rank, as the kernel sees it: what carries it, what it waits for since when, how it ended."""
 
-    __slots__ = ("carrier", "endpoint", "ended", "error", "rank", "result", "since_s", "state", "waits_for")
+    __slots__ = ("carrier", "ended", "endpoint", "error", "rank", "result", "since_s", "state", "waits_for")
 
     def __init__(self, rank: int):
         self.rank = rank

@@ -6,8 +6,9 @@
 
 start is the first moment, from ready on, at which the sender's outgoing and the receiver's incoming port are both free;
 ports are given out in the order in which transfers became ready. The bytes move once, straight from the sender's memory
-into the receiver's: when the receiver takes them, or, if the sender's wait() comes first, there, because from then on
-the sender may change them. A seal (a checksum) taken at isend and looked at in wait() finds out who changed them before.
+into the receiver's, as soon as the transfer is ready and the receiver waits for it: never earlier, so that a program
+that looks into `out` before wait() is found out. (When the sender's wait() comes first, they are put aside there.)
+A seal (a checksum) taken at isend and looked at in wait() tells when the sender changed them in between.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from .. import arrays
 from ..errors import CommError, user_line
 from ..face import Work
 from ..trace import Event, Span
-from .kernel import Alarm, Deadline
+from .kernel import Alarm, Deadline, Task
 
 
 class Half(Work):
     """What sends and receives share: being waited for until `due_s`, which is None as long as there is no match."""
 
-    __slots__ = ("array", "control", "ctx", "done", "due_s", "endpoint", "error", "name", "posted_s", "tag", "waiter")
+    due_s: float | None = None
+    waiter = None                   # who to put into the queue at due_s: a Task, or an Alarm when it waits with a limit
+    error: str | None = None        # the two halves do not fit
+    done = False
 
     def is_completed(self) -> bool:
         return self.done or self.error is not None or (
@@ -50,23 +54,22 @@ class Half(Work):
         if endpoint.fabric.spans is not None and kernel.now > began_s:
             endpoint.fabric.spans.append(Span(endpoint.rank, "wait", began_s, kernel.now))
         if timeout_s is not None and waiter.late:
-            raise TimeoutError(f"rank {endpoint.rank}: {self.describe()[0]} after {timeout_s:g} s of virtual time")
+            raise TimeoutError(f"rank {endpoint.rank}: {self.describe()[0]} took longer than timeout_s={timeout_s:g} "
+                               "seconds of virtual time")
 
 
 class Send(Half):
     """A tensor on its way out."""
 
-    __slots__ = ("dst", "landed", "payload_bytes", "receive", "seal", "start_s", "sync", "where")
+    receive: Receive | None = None
+    where = ""                      # the user's line that posted it, kept when a trace is
+    seal: int | None = None
+    sync = control = False
 
-    def __init__(self, endpoint, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool):
-        self.endpoint, self.array, self.name, self.dst = endpoint, array, name, dst
-        self.ctx, self.tag, self.sync, self.control = ctx, tag, sync, control
+    def __init__(self, endpoint, array: np.ndarray, name: str, dst: int, key: tuple):
+        self.endpoint, self.array, self.name, self.dst, self.key = endpoint, array, name, dst, key
         self.payload_bytes = array.nbytes
         self.posted_s = endpoint.kernel.now
-        self.due_s = self.waiter = self.error = self.receive = None
-        self.done = self.landed = False
-        self.where = user_line(4) if endpoint.fabric.events is not None and not control else ""
-        self.seal = None if sync or control else _seal(array)
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self.done:
@@ -76,33 +79,30 @@ class Send(Half):
             self._block(timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
-        if self.seal is not None and self.seal != _seal(self.array):
-            raise CommError(f"rank {self.endpoint.rank}: the tensor of isend(dst={self.dst}, tag={self.tag})"
+        if self.seal is not None and self.seal != seal_of(self.array):
+            raise CommError(f"rank {self.endpoint.rank}: the tensor of isend(dst={self.dst}, tag={self.key[2]})"
                             f"{' at ' + self.where if self.where else ''} was changed before wait() returned "
                             f"({user_line(2)}); wait first, or send a copy")
-        if not self.landed:
-            self.receive.land()
+        if self.receive is not None and not self.receive.landed:
+            self.array = self.array.copy()          # the receiver has not asked for it yet, and this buffer is free now
+        self.receive = None
         self.done = True
-        self.array = self.receive = None
 
     def describe(self) -> tuple[str, int | None]:
         if self.control:
-            return ("barrier()" if self.tag == -1 else "split()"), self.dst
-        text = f"(dst={self.dst}, tag={self.tag})"
+            return _control(self.key[2]), self.dst
+        text = f"(dst={self.dst}, tag={self.key[2]})"
         return ("send" + text if self.sync else f"isend{text}.wait()"), self.dst
 
 
 class Receive(Half):
     """A tensor on its way in, to `out` or to memory of its own."""
 
-    __slots__ = ("op", "out", "send", "src")
+    send: Send | None = None
+    landed = False
 
-    def __init__(self, endpoint, src: int, ctx: int, tag: int, out, op: str | None, control: bool):
-        self.endpoint, self.src, self.ctx, self.tag, self.out, self.op = endpoint, src, ctx, tag, out, op
-        self.control = control
-        self.posted_s = endpoint.kernel.now
-        self.due_s = self.waiter = self.error = self.send = None
-        self.done = False
+    def __init__(self, endpoint, key: tuple, out, op: str | None, control: bool):
+        self.endpoint, self.key, self.out, self.op, self.control = endpoint, key, out, op, control
         self.array, self.name = (None, None) if out is None else arrays.out_view(out)
 
     def wait(self, timeout_s: float | None = None):
@@ -111,37 +111,41 @@ class Receive(Half):
         kernel = self.endpoint.kernel
         due_s = self.due_s
         if (due_s is None or due_s > kernel.now) and self.error is None:
+            if due_s is not None and timeout_s is None:
+                self.land()
             self._block(timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
-        send = self.send
-        if not send.landed:
+        if not self.landed:
             self.land()
         events = self.endpoint.fabric.events
         if events is not None and not self.control:
             events.append(self.event(kernel.now))
         self.done = True
-        self.array = None
+        self.send = None
         return self.out
 
     def land(self) -> None:
-        """Move the bytes."""
+        """Move the bytes, now that the receiver waits for them."""
         send = self.send
         if self.out is None:
             self.out = arrays.tensor_of(send.array.copy(), send.name)
         else:
             arrays.land(self.array, send.array, self.op, self.name)
-        send.landed = True
+        self.landed = True
 
     def event(self, received_s: float) -> Event:
         send = self.send
-        return Event(self.src, self.endpoint.rank, "tensor", str(self.tag), send.payload_bytes, send.posted_s,
+        return Event(self.key[0], self.endpoint.rank, "tensor", str(self.key[2]), send.payload_bytes, send.posted_s,
                      send.start_s, send.due_s, self.due_s, received_s)
 
     def describe(self) -> tuple[str, int | None]:
-        if self.control:
-            return ("barrier()" if self.tag == -1 else "split()"), self.src
-        return f"recv(src={self.src}, tag={self.tag})", self.src
+        src, _, tag = self.key
+        return (_control(tag) if self.control else f"recv(src={src}, tag={tag})"), src
+
+
+def _control(tag: int) -> str:
+    return "barrier()" if tag == -1 else "split()"
 
 
 def begin(send: Send, receive: Receive) -> None:
@@ -159,6 +163,8 @@ def begin(send: Send, receive: Receive) -> None:
         kernel.at(end_s, send.waiter)
     if receive.waiter is not None:
         kernel.at(receive.due_s, receive.waiter)
+        if type(receive.waiter) is Task:
+            receive.land()
 
 
 def _refuse(send: Send, receive: Receive) -> None:
@@ -172,7 +178,7 @@ def _refuse(send: Send, receive: Receive) -> None:
             half.endpoint.kernel.at(half.endpoint.kernel.now, half.waiter)
 
 
-def _seal(array: np.ndarray) -> int:
+def seal_of(array: np.ndarray) -> int:
     """A checksum of the bytes; of large arrays, one of 4 KB that every byte has a part in (10 times faster)."""
     if array.nbytes > 65536 and array.nbytes % 8 == 0:
         words = array.reshape(-1).view(np.uint64)

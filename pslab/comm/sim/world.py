@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 import torch
 
 from ..errors import Deadlock, RankDied, Stalled
-from ..face import Comm, Link
+from ..face import Link
 from ..run import Run
 from ..trace import Trace
 from . import deadlock
 from .carriers import Greenlets, Threads
 from .endpoint import Fabric, SimEndpoint
+from .fast import SimComm
 from .kernel import Kernel, Task
 from .watch import Prints, Watch
 
@@ -46,7 +47,7 @@ class SimWorld:
             raise ValueError(f"engine={engine!r}; allowed: {', '.join(map(repr, ENGINES))}")
         for pair, other in (links or {}).items():
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(0 <= rank < world_size for rank in pair)):
-                raise ValueError(f"links has the key {pair!r}; pairs (src, dst) of ranks 0..{world_size - 1} are needed")
+                raise ValueError(f"links has the key {pair!r}; a pair (src, dst) of ranks 0..{world_size - 1} is needed")
             if not isinstance(other, Link):
                 raise ValueError(f"links[{pair}]={other!r}; a Link is needed")
         if link is not None and not isinstance(link, Link):
@@ -96,7 +97,7 @@ class SimWorld:
 
     def _body(self, task: Task, program: Callable, args: tuple) -> Callable[[], object]:
         def body():
-            return program(Comm(task.endpoint), *copy.deepcopy(tuple(args)))
+            return program(SimComm(task.endpoint), *copy.deepcopy(tuple(args)))
         return body
 
 
