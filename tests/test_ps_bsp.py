@@ -6,7 +6,7 @@ import torch
 from ps_jobs import ROUNDS, SPARSE, TABLES, check_run, final_rows, job, sequential, train
 
 from pslab.comm import Link, SimWorld
-from pslab.ps import TableConfig
+from pslab.ps import Rule, TableConfig
 
 GRID = [(workers, servers) for workers in (1, 2, 3, 4) for servers in (1, 2, 3)]
 
@@ -123,3 +123,23 @@ def test_k_workers_wait_for_one_servers_port():
             halved = SimWorld(workers + 2, link=link).run(job, workers, [table], work)
             slowest = max(halved.results[worker]["result"] for worker in range(workers))
             assert floor / 2 < slowest < 0.7 * floor
+
+
+class Dated(Rule):
+    """Writes the number of its step into the rows it is given."""
+
+    def step(self, rows, grads, state, t):
+        rows[:] = t
+
+
+def test_a_rule_is_told_its_round_counted_from_one():
+    """The round, not the number of pushes: the same on every server, whatever rows were pushed before."""
+    table = TableConfig("dated", 1, 4, rule=Dated())
+
+    def work(comm, kv):
+        for keys in ([0, 3], [0], [], [1, 0]):
+            kv.push(keys, torch.ones(len(keys), 1), "dated")
+            kv.clock()
+    for servers in (1, 2, 4):
+        run = SimWorld(2 + servers).run(job, 2, [table], work)
+        assert final_rows(run, 2, "dated").tolist() == [[4], [4], [0], [1]]

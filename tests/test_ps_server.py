@@ -156,7 +156,7 @@ def test_duplicate_keys_and_several_pushes_are_one_step():
     assert wire.server.stats()["tables"]["item"]["steps"] == 1
 
 
-@pytest.mark.parametrize("form", ["keys", "range", "mixed"])
+@pytest.mark.parametrize("form", ["keys", "ranges", "range of 0", "range of 1"])
 def test_parts_are_joined_in_rank_order_whoever_comes_first(form):
     """Float sums depend on order: 1e8 - 1e8 + 1 is not 1 + 1e8 - 1e8."""
     parts = {0: [[1e8] * 3], 1: [[-1e8] * 3], 2: [[1.0] * 3]}
@@ -164,7 +164,7 @@ def test_parts_are_joined_in_rank_order_whoever_comes_first(form):
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         wire = Wire(workers=(0, 1, 2))
         for worker in order:
-            by_range = form == "range" or (form == "mixed" and worker == 1)
+            by_range = form in ("ranges", f"range of {worker}")
             keys = range(4, 5) if by_range else [4]
             wire.push(worker, keys, 0, vals=torch.tensor(parts[worker]))
         for worker in order:
@@ -239,6 +239,7 @@ def test_each_server_holds_and_answers_only_its_shard():
 def test_answers_of_one_call_do_not_share_memory():
     """Pulls that waited together are answered in one call; gathers of both must survive each other."""
     wire = Wire()
+    wire.pull(0, list(range(10)) * 10, 0)                            # the server has memory for all of them
     wire.send(0, "clock", c=1)
     asked = [[1, 2], [9], [3, 3, 3, 3, 3, 3]]
     for keys in asked:
@@ -246,6 +247,12 @@ def test_answers_of_one_call_do_not_share_memory():
     answers = wire.send(1, "clock", c=1)
     for (_, mail), keys in zip(answers, asked):
         assert np.array_equal(mail.tensors[0], TABLES[0].initial_rows(keys))
+
+
+def test_memory_for_answers_is_reused():
+    wire, asked = Wire(), list(range(10)) * 10
+    homes = {wire.pull(0, asked, 0)[0][1].tensors[0].ctypes.data for _ in range(50)}
+    assert len(homes) == 1
 
 
 def test_stats_count_payload_by_table():

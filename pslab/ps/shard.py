@@ -103,8 +103,7 @@ def join(parts: list[Part]) -> tuple[range | np.ndarray, np.ndarray]:
     where = parts[0].where
     if len(parts) == 1:
         return where, parts[0].vals
-    if isinstance(where, range) and all(part.where == where for part in parts if isinstance(part.where, range)) \
-            and all(isinstance(part.where, range) for part in parts):
+    if all(isinstance(part.where, range) and part.where == where for part in parts):
         total = parts[0].vals
         for part in parts[1:]:
             total += part.vals

@@ -113,10 +113,10 @@ class KVWorker:
         if isinstance(timestamp, bool) or not isinstance(timestamp, int) or not 1 <= timestamp <= self._last:
             known = f"so far 1..{self._last} were given" if self._last else "none was given yet"
             raise ValueError(f"timestamp={timestamp!r} is unknown; {known}")
-        if timestamp in self._taken:
-            raise ValueError(f"timestamp={timestamp}: the rows of this pull were handed out (or refused) before")
         pull = self._pulls.get(timestamp)
         if pull is None:
+            if timestamp in self._taken:
+                raise ValueError(f"timestamp={timestamp}: the rows of this pull were handed out (or refused) before")
             self._until(lambda: timestamp not in self._unacknowledged, timeout_s, f"timestamp {timestamp}")
             return None
         self._until(lambda: not pull.missing, timeout_s, f"timestamp {timestamp}")
