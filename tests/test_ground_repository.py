@@ -1,6 +1,7 @@
 """What the repository as a whole must keep: no machine in it, no registry, no dead link, clean by ruff."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,13 @@ def test_ruff_is_clean_and_sees_a_planted_fault(repo_root, tmp_path):
     assert dirty.returncode == 1
     assert "F401" in dirty.stdout
     assert "BLE001" in dirty.stdout
+
+
+def test_a_test_cannot_leave_this_machine():
+    with socket.socket() as outside, pytest.raises(PermissionError, match="tests stay on loopback"):
+        outside.connect(("192.0.2.1", 9))  # an address reserved for examples: nobody is there
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname(), timeout=5.0):
+            pass
