@@ -174,11 +174,13 @@ def test_parts_are_joined_in_rank_order_whoever_comes_first(form):
     assert all(np.array_equal(row, expected) for row in results), results
 
 
-def test_equal_ranges_of_three_workers_are_summed():
+@pytest.mark.parametrize("ranges", [[range(1, 9)] * 3, [range(1, 5), range(4, 8), range(0, 4)]], ids=["equal", "other"])
+def test_ranges_of_three_workers_are_summed(ranges):
     wire, rows = Wire(workers=(0, 1, 2)), TABLES[0].initial_rows()
     for worker in (2, 0, 1):
-        wire.push(worker, range(1, 9), 0)
-        rows[1:9] -= grads(range(1, 9), 3, worker + 1).numpy()
+        keys = ranges[worker]
+        wire.push(worker, keys, 0)
+        rows[keys.start:keys.stop] -= grads(keys, 3, worker + 1).numpy()
     for worker in range(3):
         wire.send(worker, "clock", c=1)
     assert np.array_equal(wire.server.rows("user"), rows)
