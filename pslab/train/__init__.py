@@ -6,6 +6,7 @@
 
 from pslab.ps import SGD, AdaGrad
 
+from .bytes import busiest_port, port_bytes
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .run import JobResult, run_job, train_program
@@ -13,4 +14,4 @@ from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .trainer import Trainer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Given", "Job", "JobResult",
-           "Trainer", "run_job", "tables_of", "train_program"]
+           "Trainer", "busiest_port", "port_bytes", "run_job", "tables_of", "train_program"]
