@@ -1,128 +1,108 @@
-"""What a rank of the simulated world can do, and the fabric between the ranks.
+"""What a rank of the simulated world can do, and what all ranks share.
 
-    rank 0 ─out═╗          ╔═in─ rank 2       a port is busy until out_free_s / in_free_s; a message takes both of its
-    rank 1 ─out═╬══════════╬═in─ rank 3       ports at the same time, and whoever comes first is served first
-                ║ tensors wait for a matching receive; mail starts at once
+    program ──> Comm ──> SimEndpoint ──> lane to each peer ──> SimEndpoint of the peer
+                              └────────> kernel: now, park, at
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 
-import msgpack
 import numpy as np
 
-from .. import arrays, wire
+from .. import arrays
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
-from ..ledger import KINDS, Ledger
+from ..ledger import Ledger
 from ..trace import Event, Span
 from .kernel import Alarm, Deadline, Kernel, Task, Unwind
+from .lane import Lane
+from .letter import Letter
 from .transfer import Receive, Send, begin, seal_of
 
 
 class Fabric:
-    """What all ranks share: links, records, and what waits for its other half."""
+    """The links between the ranks and the records of a run."""
 
-    def __init__(self, world_size: int, link: Link, links: dict, trace: bool, on_report):
-        self.world_size = world_size
-        self.link = link
-        self.links = links
+    def __init__(self, link: Link, links: dict[tuple[int, int], Link], trace: bool, on_report: Callable | None):
+        self.link, self.links, self.on_report = link, links, on_report
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
-        self.on_report = on_report
         self.endpoints: list[SimEndpoint] = []
 
-    def link_of(self, src: int, dst: int) -> Link:
-        return self.links.get((src, dst), self.link) if self.links else self.link
+    def lane(self, src: int, dst: int) -> Lane:
+        """The lane from src to dst, made at its first use."""
+        lane = self.endpoints[src].lanes_to.get(dst)
+        if lane is None:
+            sender, receiver = self.endpoints[src], self.endpoints[dst]
+            lane = Lane(sender, receiver, self.links.get((src, dst), self.link))
+            sender.lanes_to[dst] = receiver.lanes_from[src] = lane
+        return lane
 
-    def reserve(self, sender: SimEndpoint, receiver: SimEndpoint, link: Link, payload_bytes: int):
-        """Take both ports as soon as both are free, not before now: (start, end)."""
-        start_s = max(sender.kernel.now, sender.out_free_s, receiver.in_free_s)
-        end_s = start_s + link.port_s(payload_bytes)
-        sender.out_free_s = receiver.in_free_s = end_s
-        return start_s, end_s
+    def lanes(self) -> list[Lane]:
+        return [lane for endpoint in self.endpoints for _, lane in sorted(endpoint.lanes_to.items())]
 
     def ledger(self) -> Ledger:
-        ledger = Ledger(self.world_size)
-        for endpoint in self.endpoints:
-            for i, kind in enumerate(KINDS):
-                if kind in endpoint.bytes_to:
-                    ledger.counts[endpoint.rank, :, i] = endpoint.bytes_to[kind]
-            ledger.sent[endpoint.rank] = endpoint.sent_to
+        ledger = Ledger(len(self.endpoints))
+        for lane in self.lanes():
+            src, dst = lane.sender.rank, lane.receiver.rank
+            ledger.counts[src, dst, :3] = lane.vals_bytes, lane.keys_bytes, lane.header_bytes
+            ledger.sent[src, dst] = lane.messages
         return ledger
 
 
 class SimEndpoint(Endpoint):
-    """One rank's door to the fabric."""
+    """One rank's door. Its two ports are free from out_free_s and in_free_s on."""
 
-    def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, seed: int, slow: float = 1.0):
-        self.fabric, self.kernel, self.task, self.seed = fabric, kernel, task, seed
-        self.rank, self.world_size = task.rank, fabric.world_size
-        self.short_way = fabric.events is None and not fabric.links
+    def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, world_size: int, seed: int):
+        self.fabric, self.kernel, self.task = fabric, kernel, task
+        self.rank, self.world_size, self.seed = task.rank, world_size, seed
         self.out_free_s = self.in_free_s = 0.0
-        self.inbox: dict = {}               # (src, ctx, tag): a Send or a Receive that waits for the other, or a deque
-        self.letters: dict[int, deque] = {}
+        self.lanes_to: dict[int, Lane] = {}
+        self.lanes_from: dict[int, Lane] = {}
+        self.letters: dict[int, deque[Letter]] = {}
         self.polling: tuple[int, Alarm] | None = None
-        self.sent_to = [0] * self.world_size
-        self.vals_to = [0] * self.world_size
-        self.bytes_to = {"vals": self.vals_to, "keys": [0] * self.world_size, "header": [0] * self.world_size}
 
     # ---- tensors ------------------------------------------------------------------------------------------------
 
     def isend(self, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool) -> Send:
-        key = (self.rank, ctx, tag)
-        send = Send(self, array, name, dst, key)
-        if control:
-            send.control = True
-        else:
-            self.vals_to[dst] += send.payload_bytes
-            self.sent_to[dst] += 1
-            if sync:
-                send.sync = True
-            else:
-                send.seal = seal_of(array)
-            if self.fabric.events is not None:
-                send.where = user_line(2)
-        inbox = self.fabric.endpoints[dst].inbox
-        if key not in inbox:
-            inbox[key] = send
-        else:
-            receive = _meet(inbox, key, send, Receive)
-            if receive is not None:
-                begin(send, receive)
+        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst)
+        where, seal, payload_bytes = "", None, array.nbytes
+        if not control:
+            lane.vals_bytes += payload_bytes
+            lane.messages += 1
+            where = user_line(2) if self.fabric.events is not None else ""
+            seal = None if sync else seal_of(array)
+        send = Send(lane, (ctx, tag), array, name, payload_bytes, self.kernel.now, seal, sync, control, where)
+        receive = lane.meet(send)
+        if receive is not None:
+            begin(send, receive)
         return send
 
     def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Receive:
-        key = (src, ctx, tag)
-        receive = Receive(self, key, out, op, control)
-        send = _meet(self.inbox, key, receive, Send)
-        if send is not None:
-            begin(send, receive)
-        return receive
+        lane = self.lanes_from.get(src) or self.fabric.lane(src, self.rank)
+        array, name = (None, None) if out is None else arrays.out_view(out)
+        return Receive(lane, (ctx, tag), out, array, name, op, control).post()
 
     # ---- mail ---------------------------------------------------------------------------------------------------
 
-    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors) -> None:
+    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence) -> None:
         if self.kernel.ending:
             raise Unwind
-        pairs = [arrays.view(tensor, f"tensors[{i}]") for i, tensor in enumerate(tensors)]
-        head, head_bytes = wire.describe_mail(kind, meta, pairs)
-        copies = [(array.copy(), name) for array, name in pairs]
         receiver = self.fabric.endpoints[dst]
-        letter = Letter(self, receiver, ctx, head[:head_bytes], copies)
+        letter = Letter(self, receiver, ctx, kind, meta, tensors)
         if receiver is self:
             letter.start_s = letter.end_s = letter.arrive_s = self.kernel.now
             letter.fire()
             return
-        self.sent_to[dst] += 1
-        self.bytes_to["header"][dst] += head_bytes
-        for array, name in pairs:
-            plane = "keys" if name != "bfloat16" and array.dtype.kind in "iu" else "vals"
-            self.bytes_to[plane][dst] += array.nbytes
-        link = self.fabric.link_of(self.rank, dst)
-        letter.start_s, letter.end_s = self.fabric.reserve(self, receiver, link, letter.payload_bytes)
-        letter.arrive_s = letter.end_s + link.latency_s
+        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst)
+        lane.messages += 1
+        lane.vals_bytes += letter.vals_bytes
+        lane.keys_bytes += letter.keys_bytes
+        lane.header_bytes += len(letter.head)
+        letter.start_s, letter.end_s = lane.take_ports(letter.payload_bytes)
+        letter.arrive_s = letter.end_s + lane.latency_s
         self.kernel.at(letter.arrive_s, letter)
 
     def poll(self, ctx: int, timeout_s: float | None) -> Mail | None:
@@ -135,12 +115,10 @@ class SimEndpoint(Endpoint):
             self.polling = ctx, alarm
             if timeout_s is not None:
                 kernel.at(began_s + timeout_s, Deadline(alarm))
-            kernel.park(_Poll)
+            kernel.park(_POLL)
             self.polling = None
-            self._span("wait", began_s)
-        if not letters:
-            return None
-        return letters.popleft().open()
+            self.span("wait", began_s)
+        return letters.popleft().open() if letters else None
 
     # ---- time ---------------------------------------------------------------------------------------------------
 
@@ -148,76 +126,30 @@ class SimEndpoint(Endpoint):
         return self.kernel.now
 
     def sleep(self, seconds: float) -> None:
-        self._pass("sleep", seconds, _Sleep)
+        self._let_pass("sleep", seconds, _SLEEP)
 
     def compute(self, seconds: float) -> None:
-        self._pass("compute", seconds, _Compute)
+        self._let_pass("compute", seconds, _COMPUTE)
 
     def report(self, value) -> None:
-        on_report, rank = self.fabric.on_report, self.rank
+        on_report = self.fabric.on_report
         if on_report is not None:
-            self.kernel.in_caller(lambda: on_report(rank, value))
+            self.kernel.in_caller(lambda: on_report(self.rank, value))
 
-    def _pass(self, what: str, seconds: float, waits_for) -> None:
+    def span(self, what: str, began_s: float) -> None:
+        """Note how this rank spent its time since began_s."""
+        if self.fabric.spans is not None and self.kernel.now > began_s:
+            self.fabric.spans.append(Span(self.rank, what, began_s, self.kernel.now))
+
+    def _let_pass(self, what: str, seconds: float, waits_for) -> None:
         kernel = self.kernel
         began_s = kernel.now
         kernel.at(began_s + seconds, self.task)
         kernel.park(waits_for)
-        self._span(what, began_s)
-
-    def _span(self, what: str, began_s: float) -> None:
-        if self.fabric.spans is not None and self.kernel.now > began_s:
-            self.fabric.spans.append(Span(self.rank, what, began_s, self.kernel.now))
+        self.span(what, began_s)
 
 
-def _meet(inbox: dict, key: tuple, mine, other: type):
-    """The oldest of the other kind that waits under this key; without one, mine waits there."""
-    there = inbox.get(key)
-    if there is None:
-        inbox[key] = mine
-        return None
-    if type(there) is other:
-        del inbox[key]
-        return there
-    if type(there) is not deque:
-        inbox[key] = deque((there, mine))
-        return None
-    if type(there[0]) is not other:
-        there.append(mine)
-        return None
-    first = there.popleft()
-    if not there:
-        del inbox[key]
-    return first
-
-
-class Letter:
-    """Mail on its way; fire() puts it into its box, and wakes a rank that polls for it."""
-
-    __slots__ = ("arrays", "arrive_s", "ctx", "end_s", "packed", "payload_bytes", "posted_s", "receiver", "sender",
-                 "start_s")
-
-    def __init__(self, sender: SimEndpoint, receiver: SimEndpoint, ctx: int, packed: bytes, copies: list):
-        self.sender, self.receiver, self.ctx, self.packed, self.arrays = sender, receiver, ctx, packed, copies
-        self.payload_bytes = len(packed) + sum(array.nbytes for array, _ in copies)
-        self.posted_s = sender.kernel.now
-
-    def fire(self) -> Task | None:
-        self.receiver.letters.setdefault(self.ctx, deque()).append(self)
-        if self.receiver.polling is not None and self.receiver.polling[0] == self.ctx:
-            return self.receiver.polling[1].fire()
-        return None
-
-    def open(self) -> Mail:
-        kind, meta = msgpack.unpackb(self.packed, strict_map_key=False)
-        events = self.receiver.fabric.events
-        if events is not None:
-            events.append(Event(self.sender.rank, self.receiver.rank, "mail", kind, self.payload_bytes, self.posted_s,
-                                self.start_s, self.end_s, self.arrive_s, self.receiver.kernel.now))
-        return Mail(self.sender.rank, kind, meta, [arrays.tensor_of(array, name) for array, name in self.arrays])
-
-
-class _Idle:
+class _Alone:
     """What a rank does that waits for no other rank."""
 
     def __init__(self, text: str):
@@ -227,4 +159,4 @@ class _Idle:
         return self._text, None
 
 
-_Poll, _Sleep, _Compute = _Idle("poll()"), _Idle("sleep()"), _Idle("compute()")
+_POLL, _SLEEP, _COMPUTE = _Alone("poll()"), _Alone("sleep()"), _Alone("compute()")

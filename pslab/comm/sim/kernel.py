@@ -67,15 +67,19 @@ class Deadline:
 
 
 class Kernel:
-    """Virtual time and turns. `park` is the only place where a rank stops and another goes on."""
+    """Virtual time and turns. `park` is the only place where a rank stops and another goes on.
 
-    def __init__(self, carriers):
+    What carries a rank is said by the two kernels in `carriers`: `prepare`, `check` (whether a
+    rank may stop now), `switch`, `unwind`, `frame`, `thread_of`.
+    """
+
+    def __init__(self):
         self.now = 0.0
         self.last_end_s = 0.0           # when the last rank ended
         self.ticks = 0                  # turns given: standing still means that a rank does not come back
         self.main = Task(-1)            # the caller: has its turn when a rank ends or asks for it, or none can go on
         self.running = self.main
-        self.ending = False             # the run is over: every comm call raises Unwind
+        self.ending = False             # the run is over: whoever waits is thrown an Unwind
         self.tasks: list[Task] = []
         self._left = 0
         self._failed: Task | None = None
@@ -83,9 +87,6 @@ class Kernel:
         self._times: list[float] = []
         self._at: dict[float, list] = {}
         self._due = iter(())
-        self._carriers = carriers
-        self._switch = carriers.switch
-        self._may_stop = carriers.may_stop
 
     def at(self, time_s: float, entry) -> None:
         """Put a rank, or an object with fire(), into the queue."""
@@ -116,21 +117,22 @@ class Kernel:
         if self.ending:
             raise Unwind
         me = self.running
-        self._may_stop(me)
+        self.check(me)
         me.waits_for = waits_for
         me.since_s = self.now
         turn = self.pick()
         if turn is not me:
-            self._switch(self, me, turn)
+            self.switch(me, turn)
         me.waits_for = None
 
     def in_caller(self, action: Callable[[], None]) -> None:
         """Let the caller do something (draw a progress bar, say) while the running rank waits for it."""
         if self.ending:
             raise Unwind
-        self._may_stop(self.running)
-        self._request = self.running, action
-        self._switch(self, self.running, self.main)
+        me = self.running
+        self.check(me)
+        self._request = me, action
+        self.switch(me, self.main)
 
     def run(self, bodies: dict[Task, Callable], explain: Callable[[Task | None], BaseException | None]) -> None:
         """Run every task's body until all have ended. Raises what a rank raised, or what `explain` makes of it.
@@ -139,10 +141,10 @@ class Kernel:
         they wait, so that it can look at their frames; it returns an exception, or None to raise the rank's own.
         """
         self.tasks, self._left = list(bodies), len(bodies)
-        self._carriers.prepare(self, {task: self._wrapped(task, body) for task, body in bodies.items()})
-        for task in self.tasks:
-            self.at(0.0, task)
         try:
+            self.prepare({task: self._whole(task, body) for task, body in bodies.items()})
+            for task in self.tasks:
+                self.at(0.0, task)
             self._loop()
             if self._failed is not None:
                 raise explain(self._failed) or self._failed.error
@@ -150,12 +152,12 @@ class Kernel:
                 raise explain(None)
         finally:
             self.ending = True
-            self._carriers.unwind(self)
+            self.unwind()
 
     def _loop(self) -> None:
         turn = self.pick()
         while turn is not self.main:
-            self._switch(self, self.main, turn)
+            self.switch(self.main, turn)
             if self._failed is not None or not self._left:
                 return
             if self._request is not None:
@@ -164,7 +166,7 @@ class Kernel:
             else:
                 turn = self.pick()
 
-    def _wrapped(self, task: Task, body: Callable) -> Callable[[], None]:
+    def _whole(self, task: Task, body: Callable) -> Callable[[], None]:
         def whole():
             try:
                 task.result = body()
@@ -175,7 +177,7 @@ class Kernel:
                 if self._failed is None and not self.ending:
                     self._failed = task
             task.ended = True
-            self._left -= 1
             task.waits_for = None
+            self._left -= 1
             self.last_end_s = self.now
         return whole

@@ -4,11 +4,11 @@
     receiver           irecv ─┘           ════ ports held ════ ~~~~ arrive    its wait() returns at arrive
                                           overhead + bytes/bandwidth   latency
 
-start is the first moment, from ready on, at which the sender's outgoing and the receiver's incoming port are both free;
-ports are given out in the order in which transfers became ready. The bytes move once, straight from the sender's memory
-into the receiver's, as soon as the transfer is ready and the receiver waits for it: never earlier, so that a program
-that looks into `out` before wait() is found out. (When the sender's wait() comes first, they are put aside there.)
-A seal (a checksum) taken at isend and looked at in wait() tells when the sender changed them in between.
+start is the first moment, from ready on, at which the sender's outgoing and the receiver's incoming port are both free
+(see `lane`). The bytes move once, straight from the sender's memory into the receiver's, as soon as the transfer is
+ready and the receiver waits for it: never earlier, so that a program that looks into `out` before wait() is found out.
+(When the sender's wait() comes first, they are put aside there.) A seal, a checksum taken at isend and looked at in
+wait(), tells when the sender changed them in between; `send` needs none, its rank stands still.
 """
 
 from __future__ import annotations
@@ -20,39 +20,35 @@ import numpy as np
 from .. import arrays
 from ..errors import CommError, user_line
 from ..face import Work
-from ..trace import Event, Span
+from ..trace import Event
 from .kernel import Alarm, Deadline, Task
+from .lane import Lane
 
 
 class Half(Work):
     """What sends and receives share: being waited for until `due_s`, which is None as long as there is no match."""
 
-    due_s: float | None = None
-    waiter = None                   # who to put into the queue at due_s: a Task, or an Alarm when it waits with a limit
-    error: str | None = None        # the two halves do not fit
-    done = False
+    __slots__ = ("control", "done", "due_s", "error", "key", "lane", "waiter")
 
     def is_completed(self) -> bool:
         return self.done or self.error is not None or (
-            self.due_s is not None and self.due_s <= self.endpoint.kernel.now)
+            self.due_s is not None and self.due_s <= self.lane.sender.kernel.now)
 
-    def _block(self, timeout_s: float | None) -> None:
+    def _block(self, endpoint, timeout_s: float | None) -> None:
         """Park until due or failed; TimeoutError after timeout_s."""
-        endpoint = self.endpoint
         kernel = endpoint.kernel
         waiter = endpoint.task
         if timeout_s is not None:
             waiter = Alarm(endpoint.task)
             kernel.at(kernel.now + timeout_s, Deadline(waiter))
         if self.due_s is None:
-            self.waiter = waiter
+            self.waiter = waiter            # who to put into the queue at due_s, once that is known
         else:
             kernel.at(self.due_s, waiter)
         began_s = kernel.now
         kernel.park(self)
         self.waiter = None
-        if endpoint.fabric.spans is not None and kernel.now > began_s:
-            endpoint.fabric.spans.append(Span(endpoint.rank, "wait", began_s, kernel.now))
+        endpoint.span("wait", began_s)
         if timeout_s is not None and waiter.late:
             raise TimeoutError(f"rank {endpoint.rank}: {self.describe()[0]} took longer than timeout_s={timeout_s:g} "
                                "seconds of virtual time")
@@ -61,106 +57,126 @@ class Half(Work):
 class Send(Half):
     """A tensor on its way out."""
 
-    receive: Receive | None = None
-    where = ""                      # the user's line that posted it, kept when a trace is
-    seal: int | None = None
-    sync = control = False
+    __slots__ = ("array", "arrive_s", "landed", "name", "payload_bytes", "posted_s", "seal", "start_s", "sync", "where")
 
-    def __init__(self, endpoint, array: np.ndarray, name: str, dst: int, key: tuple):
-        self.endpoint, self.array, self.name, self.dst, self.key = endpoint, array, name, dst, key
-        self.payload_bytes = array.nbytes
-        self.posted_s = endpoint.kernel.now
+    def __init__(self, lane: Lane, key: tuple, array: np.ndarray, name: str, payload_bytes: int, posted_s: float,
+                 seal: int | None, sync: bool = False, control: bool = False, where: str = ""):
+        self.lane, self.key, self.array, self.name, self.payload_bytes = lane, key, array, name, payload_bytes
+        self.posted_s, self.seal, self.sync, self.control, self.where = posted_s, seal, sync, control, where
+        self.due_s = self.waiter = self.error = self.start_s = None
+        self.done = self.landed = False
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self.done:
             return
-        due_s = self.due_s
-        if (due_s is None or due_s > self.endpoint.kernel.now) and self.error is None:
-            self._block(timeout_s)
+        sender = self.lane.sender
+        if self.error is None and (self.due_s is None or self.due_s > sender.kernel.now):
+            self._block(sender, timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
         if self.seal is not None and self.seal != seal_of(self.array):
-            raise CommError(f"rank {self.endpoint.rank}: the tensor of isend(dst={self.dst}, tag={self.key[2]})"
-                            f"{' at ' + self.where if self.where else ''} was changed before wait() returned "
-                            f"({user_line(2)}); wait first, or send a copy")
-        if self.receive is not None and not self.receive.landed:
-            self.array = self.array.copy()          # the receiver has not asked for it yet, and this buffer is free now
-        self.receive = None
+            raise CommError(f"rank {sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
+                            f"tag={self.key[1]}){' at ' + self.where if self.where else ''} was changed before its "
+                            f"wait() ({user_line(2)}); wait first, or send a copy")
+        if not self.landed:
+            self.array = self.array.copy()
         self.done = True
 
     def describe(self) -> tuple[str, int | None]:
+        dst, tag = self.lane.receiver.rank, self.key[1]
         if self.control:
-            return _control(self.key[2]), self.dst
-        text = f"(dst={self.dst}, tag={self.key[2]})"
-        return ("send" + text if self.sync else f"isend{text}.wait()"), self.dst
+            return _control(tag), dst
+        return (f"send(dst={dst}, tag={tag})" if self.sync else f"isend(dst={dst}, tag={tag}).wait()"), dst
 
 
 class Receive(Half):
     """A tensor on its way in, to `out` or to memory of its own."""
 
-    send: Send | None = None
-    landed = False
+    __slots__ = ("array", "name", "op", "out", "posted", "send")
 
-    def __init__(self, endpoint, key: tuple, out, op: str | None, control: bool):
-        self.endpoint, self.key, self.out, self.op, self.control = endpoint, key, out, op, control
-        self.array, self.name = (None, None) if out is None else arrays.out_view(out)
+    def __init__(self, lane: Lane, key: tuple, out, array: np.ndarray | None, name: str | None, op: str | None,
+                 control: bool = False):
+        self.lane, self.key, self.out, self.array, self.name = lane, key, out, array, name
+        self.op, self.control = op, control
+        self.due_s = self.waiter = self.error = self.send = None
+        self.done = self.posted = False
 
     def wait(self, timeout_s: float | None = None):
         if self.done:
             return self.out
-        kernel = self.endpoint.kernel
-        due_s = self.due_s
-        if (due_s is None or due_s > kernel.now) and self.error is None:
-            if due_s is not None and timeout_s is None:
+        receiver = self.lane.receiver
+        if not self.posted:
+            self.post()
+        if self.error is None and (self.due_s is None or self.due_s > receiver.kernel.now):
+            if self.due_s is not None and timeout_s is None:
                 self.land()
-            self._block(timeout_s)
+            try:
+                self._block(receiver, timeout_s)
+            except TimeoutError:
+                self._withdraw()
+                raise
         if self.error is not None:
             raise ValueError(self.error)
-        if not self.landed:
-            self.land()
-        events = self.endpoint.fabric.events
+        self.land()
+        events = receiver.fabric.events
         if events is not None and not self.control:
-            events.append(self.event(kernel.now))
-        self.done = True
-        self.send = None
+            events.append(self.event(receiver.kernel.now))
+        self.done, self.send = True, None
         return self.out
+
+    def post(self) -> Receive:
+        """Meet a send, or wait for one."""
+        self.posted = True
+        send = self.lane.meet(self)
+        if send is not None:
+            begin(send, self)
+        return self
 
     def land(self) -> None:
         """Move the bytes, now that the receiver waits for them."""
         send = self.send
+        if send.landed:
+            return
         if self.out is None:
             self.out = arrays.tensor_of(send.array.copy(), send.name)
         else:
             arrays.land(self.array, send.array, self.op, self.name)
-        self.landed = True
+        send.landed = True
 
     def event(self, received_s: float) -> Event:
-        send = self.send
-        return Event(self.key[0], self.endpoint.rank, "tensor", str(self.key[2]), send.payload_bytes, send.posted_s,
-                     send.start_s, send.due_s, self.due_s, received_s)
+        send, (_, tag) = self.send, self.key
+        return Event(self.lane.sender.rank, self.lane.receiver.rank, "tensor", str(tag), send.payload_bytes,
+                     send.posted_s, send.start_s, send.due_s, send.arrive_s, received_s)
 
     def describe(self) -> tuple[str, int | None]:
-        src, _, tag = self.key
+        src, tag = self.lane.sender.rank, self.key[1]
         return (_control(tag) if self.control else f"recv(src={src}, tag={tag})"), src
 
-
-def _control(tag: int) -> str:
-    return "barrier()" if tag == -1 else "split()"
+    def _withdraw(self) -> None:
+        """After a time-out: what was to come, or is under way, is for the next receive. Waiting again posts again."""
+        self.posted = False
+        if self.send is None:
+            self.lane.take_back(self)
+            return
+        send, self.due_s, self.send = self.send, None, None
+        other = self.lane.meet(send, first=True)
+        if other is not None:
+            begin(send, other)
 
 
 def begin(send: Send, receive: Receive) -> None:
     """Both are there: give the transfer its ports, or tell both sides that they do not fit."""
-    sender, receiver = send.endpoint, receive.endpoint
-    kernel = sender.kernel
     if receive.array is not None and (receive.name != send.name or receive.array.shape != send.array.shape):
         _refuse(send, receive)
         return
-    link = sender.fabric.link_of(sender.rank, receiver.rank)
-    start_s, end_s = sender.fabric.reserve(sender, receiver, link, send.payload_bytes)
-    send.start_s, send.due_s, receive.due_s = start_s, end_s, end_s + link.latency_s
-    send.receive, receive.send = receive, send
-    if send.waiter is not None:
-        kernel.at(end_s, send.waiter)
+    lane = send.lane
+    kernel = lane.sender.kernel
+    if send.start_s is None:            # else it is under way, and the receive it was for has been withdrawn
+        send.start_s, send.due_s = lane.take_ports(send.payload_bytes)
+        send.arrive_s = send.due_s + lane.latency_s
+        if send.waiter is not None:
+            kernel.at(send.due_s, send.waiter)
+    receive.due_s, receive.send = send.arrive_s, send
     if receive.waiter is not None:
         kernel.at(receive.due_s, receive.waiter)
         if type(receive.waiter) is Task:
@@ -168,14 +184,18 @@ def begin(send: Send, receive: Receive) -> None:
 
 
 def _refuse(send: Send, receive: Receive) -> None:
+    sender, receiver = send.lane.sender, send.lane.receiver
     try:
-        arrays.check_fits(receive.array, receive.name, send.array.shape, send.name, send.endpoint.rank,
-                          receive.endpoint.rank)
+        arrays.check_fits(receive.array, receive.name, send.array.shape, send.name, sender.rank, receiver.rank)
     except ValueError as error:
         send.error = receive.error = str(error)
     for half in (send, receive):
         if half.waiter is not None:
-            half.endpoint.kernel.at(half.endpoint.kernel.now, half.waiter)
+            sender.kernel.at(sender.kernel.now, half.waiter)
+
+
+def _control(tag: int) -> str:
+    return "barrier()" if tag == -1 else "split()"
 
 
 def seal_of(array: np.ndarray) -> int:

@@ -12,8 +12,8 @@ from .kernel import Kernel
 class Prints:
     """Stands in for sys.stdout: what the rank that has its turn prints goes to that rank's own text."""
 
-    def __init__(self, kernel: Kernel, carriers, world_size: int):
-        self._kernel, self._carriers = kernel, carriers
+    def __init__(self, kernel: Kernel, world_size: int):
+        self._kernel = kernel
         self._texts: list[io.StringIO | None] = [None] * world_size
         self._real = None
 
@@ -31,7 +31,7 @@ class Prints:
 
     def write(self, text: str) -> int:
         running = self._kernel.running
-        if running is self._kernel.main or threading.get_ident() != self._carriers.ident(running):
+        if running is self._kernel.main or threading.get_ident() != self._kernel.thread_of(running):
             return self._real.write(text)
         if self._texts[running.rank] is None:
             self._texts[running.rank] = io.StringIO()
@@ -45,7 +45,7 @@ class Prints:
 
 
 class Watch:
-    def __init__(self, kernel: Kernel, carriers, timeout_s: float):
+    def __init__(self, kernel: Kernel, timeout_s: float):
         pass
 
     def __enter__(self) -> Watch:

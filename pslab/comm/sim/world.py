@@ -16,10 +16,10 @@ from ..face import Link
 from ..run import Run
 from ..trace import Trace
 from . import deadlock
-from .carriers import Greenlets, Threads
+from .carriers import GreenletKernel, ThreadKernel
 from .endpoint import Fabric, SimEndpoint
 from .fast import SimComm
-from .kernel import Kernel, Task
+from .kernel import Task
 from .watch import Prints, Watch
 
 ENGINES = ("auto", "threads", "greenlets")
@@ -47,7 +47,7 @@ class SimWorld:
             raise ValueError(f"engine={engine!r}; allowed: {', '.join(map(repr, ENGINES))}")
         for pair, other in (links or {}).items():
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(0 <= rank < world_size for rank in pair)):
-                raise ValueError(f"links has the key {pair!r}; a pair (src, dst) of ranks 0..{world_size - 1} is needed")
+                raise ValueError(f"links has the key {pair!r}; (src, dst) of ranks 0..{world_size - 1} is needed")
             if not isinstance(other, Link):
                 raise ValueError(f"links[{pair}]={other!r}; a Link is needed")
         if link is not None and not isinstance(link, Link):
@@ -70,24 +70,23 @@ class SimWorld:
                              f"tuple for each of the {self.world_size} ranks and no further arguments are needed")
         if not timeout_s > 0:
             raise ValueError(f"timeout_s={timeout_s}; must be above 0")
-        carriers = Threads() if self.engine == "threads" else Greenlets()
-        kernel = Kernel(carriers)
-        fabric = Fabric(self.world_size, self.link, self.links, self.trace, on_report)
+        kernel = ThreadKernel() if self.engine == "threads" else GreenletKernel()
+        fabric = Fabric(self.link, self.links, self.trace, on_report)
         bodies = {}
         for rank in range(self.world_size):
             task = Task(rank)
-            task.endpoint = SimEndpoint(fabric, kernel, task, self.seed)
+            task.endpoint = SimEndpoint(fabric, kernel, task, self.world_size, self.seed)
             fabric.endpoints.append(task.endpoint)
             bodies[task] = self._body(task, program, args if per_rank is None else per_rank[rank])
 
         def explain(failed: Task | None) -> BaseException | None:
-            table = deadlock.waits(kernel, carriers, fabric)
+            table = deadlock.waits(kernel, fabric)
             if failed is None:
                 return Deadlock("deadlock: no rank can ever go on", table, deadlock.undelivered(fabric))
             return _as_caller_sees_it(failed, table, timeout_s)
 
-        prints = Prints(kernel, carriers, self.world_size)
-        with torch.enable_grad(), prints, Watch(kernel, carriers, timeout_s):
+        prints = Prints(kernel, self.world_size)
+        with torch.enable_grad(), prints, Watch(kernel, timeout_s):
             kernel.run(bodies, explain)
         left = deadlock.undelivered(fabric)
         if left:
