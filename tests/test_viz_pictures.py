@@ -142,6 +142,14 @@ def test_bars_show_each_number_with_its_unit():
     assert {bar.get_hatch() for bar in axes.patches} == {"", "///"}, "colour is never alone"
 
 
+def test_bars_of_one_series_can_look_like_what_they_name():
+    picture = viz.bars(["ring", "one server"], {"MB": [1.0, 2.0]}, unit="MB", title="t",
+                       looks={"ring": "allreduce", "one server": "server"})
+    bars = picture.figure.axes[0].patches
+    assert [colors.to_hex(b.get_facecolor()) for b in bars] == [viz.LOOKS[n].color for n in ("allreduce", "server")]
+    assert [b.get_hatch() for b in bars] == ["", "///"]
+
+
 def test_curve_draws_names_and_samples():
     x = list(range(2, 65))
     picture = viz.curve(x, {"ring": [2 - 2 / k for k in x], "server": [float(k) for k in x]}, log="x", rows=5,
@@ -153,6 +161,8 @@ def test_curve_draws_names_and_samples():
         "workers K (count)", "bytes (GB)", "log", "linear")
     assert texts(axes) == ["here", "ring", "server"]
     assert axes.lines[0].get_color() == viz.LOOKS["allreduce"].color
+    wide = viz.curve([1.0, 1e6], {"a": [1, 2]}, xlabel="x", ylabel="y", title="t", log="x").figure.axes[0]
+    assert (axes.xaxis.get_transform().base, wide.xaxis.get_transform().base) == (2, 10)
     assert axes.get_ylim()[0] == 0, "a linear axis of bytes starts at nothing"
     assert [row[0] for row in picture.table.rows] == [2, 18, 33, 48, 64]
     assert picture.table.column("server") == [2.0, 18.0, 33.0, 48.0, 64.0]
@@ -211,12 +221,24 @@ def test_spacetime_twin_and_names():
 
 
 def test_spacetime_of_mail_has_a_legend_of_kinds():
-    mail = Trace(2, [Event(0, 1, "mail", kind, 100, 0, i * 1.0, i + 0.5, i + 0.6, i + 1) for i, kind in
-                     enumerate(["push", "pull"])])
+    sizes = {"push": 100_000, "rows": 90_000, "ack": 9, "clock": 12}
+    mail = Trace(2, [Event(0, 1, "mail", kind, size, 0, i * 1.0, i + 0.5, i + 0.6, i + 1) for i, (kind, size) in
+                     enumerate(sizes.items())])
     axes = viz.spacetime(mail).figure.axes[0]
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["pull", "push"]
-    bands = [c for c in axes.collections if isinstance(c, PolyCollection)]
-    assert len({colors.to_hex(band.get_facecolor()[0]) for band in bands}) == 2
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["push", "rows", "small mail:\nack\nclock"]
+    bands = {c.get_label(): c for c in axes.collections if isinstance(c, PolyCollection) and c.get_label()[0] != "_"}
+    assert [(label, len(c.get_paths())) for label, c in bands.items()] == [
+        ("push", 1), ("rows", 1), ("small mail:\nack\nclock", 2)]
+    assert len({colors.to_hex(band.get_facecolor()[0]) for band in bands.values()}) == 3
+    assert colors.to_hex(bands["push"].get_facecolor()[0]) == viz.LOOKS["server"].color
+
+
+def test_spacetime_shows_waiting_and_computing_on_the_lanes():
+    axes = viz.spacetime(TRACE).figure.axes[0]
+    spans = [c for c in axes.collections if isinstance(c, PolyCollection) and len(c.get_paths()) == 1]
+    boxes = [c.get_paths()[0].get_extents() for c in spans]
+    places = {tuple(np.round([*box.intervalx, box.intervaly.mean()], 6)) for box in boxes}
+    assert places == {(0, 1, 0), (0, 14, 2)}, "compute of rank 0 until 1 µs, wait of rank 2 until 14 µs"
 
 
 def test_spacetime_of_nothing_is_an_empty_diagram():
@@ -317,3 +339,16 @@ def test_each_slider_moves_the_image_and_the_words(slider, value):
 def test_the_widget_starts_with_the_default_picture():
     *_, image, _words = viz.busiest_link_widget().children
     assert bytes(image.value) == viz.busiest_link().png()
+
+
+# ---- words --------------------------------------------------------------------------------------------------------
+
+
+def test_notes_and_questions_read_as_text_and_as_markup():
+    note = viz.Note("The ratio is **4.57**.")
+    assert note._repr_markdown_() == repr(note) == "The ratio is **4.57**."
+    question = viz.Question("Is 1 < 2?", "Yes & always.")
+    assert repr(question) == "Q: Is 1 < 2?\nA: Yes & always."
+    assert "<details>" in question._repr_html_()
+    assert "1 &lt; 2" in question._repr_html_()
+    assert "Yes &amp; always." in question._repr_html_()

@@ -13,7 +13,8 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
     """Grouped horizontal bars: one group per label, one bar per entry of `series`, the number at its end.
 
     unit: of every number ('MB'); quantity: what is measured, for the axis. looks: series name -> name of a look
-    (allreduce, server, hybrid, gather, ...). log: a logarithmic axis, said on it.
+    (allreduce, server, hybrid, gather, ...); with one series, label -> name of a look. log: a logarithmic axis, and its
+    label says so.
     """
     _check_lengths("series", series, "labels", len(labels))
     looks, thick = looks or {}, 0.8 / len(series)
@@ -22,7 +23,9 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
         for i, (name, values) in enumerate(series.items()):
             look = look_of(looks.get(name, name), i)
             places = [group + (i - (len(series) - 1) / 2) * thick for group in range(len(labels))]
-            drawn = axes.barh(places, values, thick * 0.9, color=look.color, hatch=look.hatch, label=name)
+            each = [look_of(looks[label]) if label in looks else look for label in labels]
+            drawn = axes.barh(places, values, thick * 0.9, color=[one.color for one in each],
+                              hatch=[one.hatch for one in each], label=name)
             axes.bar_label(drawn, [f"{number(float(v))}" for v in values], padding=4, color=INK, fontsize=8.5)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
@@ -58,8 +61,8 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
             few = max(len(x) // 8, 1)
             axes.plot(x, values, color=look.color, marker=look.marker, markevery=few, label=name)
         if "x" in log:
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter(lambda value, _: number(value))
+            axes.set_xscale("log", base=2 if x[-1] <= 1024 * x[0] else 10)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         if "y" in log:
             axes.set_yscale("log")
         else:

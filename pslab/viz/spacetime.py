@@ -13,10 +13,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from .picture import Picture, Table, new_figure
-from .style import FAINT, INK, SOFT, look_of, seconds_unit, sized, styled
+from .style import FAINT, INK, LOOKS, SOFT, look_of, seconds_unit, sized, styled
 
-_KNOWN = {"push": "server", "pull": "allreduce"}
-_SPANS = {"compute": ("#bbbbbb", ""), "sleep": (FAINT, "..."), "wait": ("#f2f2f2", "")}
+_LOOKS = {"tensor": "allreduce", "push": "server", "rows": "amber"}
+_SPANS = {"wait": ("#f4f4f4", 1, 0.24), "sleep": (FAINT, 4, 0.1), "compute": ("#999999", 4, 0.16)}  # (color, z, width)
+_SMALL = 0.02  # kinds whose largest message is below this share of the largest of all are drawn as one, in grey
 
 
 def spacetime(run, *, names: Sequence[str] | None = None, title: str = "Who sends what to whom, when",
@@ -24,7 +25,8 @@ def spacetime(run, *, names: Sequence[str] | None = None, title: str = "Who send
     """Draw a run's trace (a `Run` or its `Trace`).
 
     names: of the ranks, 'rank 0' and so on if not given. rows: how many messages the table twin lists.
-    Colours: tensors by tag, mail by kind; grey blocks are spans of compute, waiting or sleep.
+    Colours: tensors, and mail by kind; small mail (acknowledgements, clocks) is grey. On the lanes, pale stretches are
+    waiting and dark ones compute.
     """
     trace = getattr(run, "trace", run)
     names = list(names) if names is not None else [f"rank {r}" for r in range(trace.world_size)]
@@ -44,7 +46,7 @@ def spacetime(run, *, names: Sequence[str] | None = None, title: str = "Who send
 
 
 def _lanes(axes, names, end) -> None:
-    axes.hlines(range(len(names)), 0, end, color=SOFT, linewidth=1.0, zorder=1)
+    axes.hlines(range(len(names)), 0, end, color=SOFT, linewidth=1.0, zorder=2)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.6, -0.4)  # the first rank on top
     axes.set_xlim(0, end * 1.01 if end else 1)
@@ -54,22 +56,37 @@ def _lanes(axes, names, end) -> None:
 
 
 def _spans(axes, spans, unit_s) -> None:
-    for what, (color, hatch) in _SPANS.items():
-        boxes = [(s.start_s / unit_s, (s.end_s - s.start_s) / unit_s, s.rank) for s in spans if s.what == what]
-        for start, length, rank in boxes:
-            axes.broken_barh([(start, length)], (rank - 0.09, 0.18), facecolor=color, hatch=hatch, zorder=4,
-                             linewidth=0)
+    for span in spans:
+        color, zorder, width = _SPANS[span.what]
+        stretch = (span.start_s / unit_s, (span.end_s - span.start_s) / unit_s)
+        axes.broken_barh([stretch], (span.rank - width / 2, width), facecolor=color, zorder=zorder, linewidth=0)
 
 
 def _messages(axes, events, unit_s) -> None:
-    kinds = sorted({_kind(e) for e in events})
-    looks = {kind: look_of(_KNOWN.get(kind, ""), i) for i, kind in enumerate(kinds)}
-    for kind in kinds:
-        bands = [_band(e, unit_s) for e in events if _kind(e) == kind]
-        axes.add_collection(PolyCollection(bands, color=looks[kind].color, alpha=0.35, linewidth=1.0, zorder=3))
-    if len(kinds) > 1:
-        patches = [Patch(facecolor=looks[kind].color, alpha=0.5, label=kind) for kind in kinds[:8]]
+    groups = _groups(events)
+    for label, (color, bands) in groups.items():
+        shapes = [_band(e, unit_s) for e in bands]
+        axes.add_collection(PolyCollection(shapes, color=color, alpha=0.35, linewidth=1.0, zorder=3, label=label))
+    if len(groups) > 1:
+        patches = [Patch(facecolor=color, alpha=0.5, label=label) for label, (color, _) in groups.items()]
         axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, labelcolor=INK)
+
+
+def _groups(events) -> dict:
+    """{label: (color, events)}: one for each kind of weight, and one for all small kinds together."""
+    largest = {}
+    for e in events:
+        largest[_kind(e)] = max(largest.get(_kind(e), 0), e.payload_bytes)
+    small = sorted(kind for kind, size in largest.items() if size < _SMALL * max(largest.values()))
+    heavy = sorted(set(largest) - set(small))
+    spare = [look.color for name, look in LOOKS.items() if name not in (*_LOOKS.values(), "other")]
+    groups = {}
+    for kind in heavy:
+        color = look_of(_LOOKS[kind]).color if kind in _LOOKS else spare[len(groups) % len(spare)]
+        groups[kind] = (color, [e for e in events if _kind(e) == kind])
+    if small:
+        groups["\n".join(["small mail:", *small])] = (SOFT, [e for e in events if _kind(e) in small])
+    return groups
 
 
 def _band(e, unit_s):
