@@ -101,14 +101,19 @@ def user_line(depth: int = 1) -> str:
 
 
 def frame_line(frame) -> str:
-    """As `user_line`, from a given frame outwards (the simulator asks for the line of a suspended rank)."""
-    ours, room = None, os.path.dirname(os.path.abspath(__file__)) + os.sep
+    """As `user_line`, from a given frame outwards (the simulator asks for the line of a suspended rank).
+
+    What lies further in than our first frame is machinery (a lock that a suspended thread waits for).
+    """
+    ours, seen, room = None, False, os.path.dirname(os.path.abspath(__file__)) + os.sep
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) and "importlib" not in name:
+        if name.startswith(_PACKAGE):
+            seen = True
+            if ours is None and not name.startswith(room):
+                ours = frame
+        elif seen and "importlib" not in name:
             return _where(frame)
-        if ours is None and not name.startswith(room):
-            ours = frame
         frame = frame.f_back
     return _where(ours) if ours is not None else ""
 

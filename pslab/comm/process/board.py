@@ -86,5 +86,5 @@ class Board:
     def undelivered(self) -> list[str]:
         """One sentence for each pair of ranks with tensors that were sent and never received."""
         missing = self.tensors_out - self.tensors_in
-        return [f"rank {src} -> rank {dst}: {missing[src, dst]} tensor message(s)"
+        return [f"rank {src} to rank {dst}: {missing[src, dst]} of its tensors"
                 for src, dst in zip(*np.nonzero(missing), strict=True)]

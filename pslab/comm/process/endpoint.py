@@ -71,7 +71,7 @@ class ProcessEndpoint(Endpoint):
         if place is not None:
             flags |= wire.SHARED
             descriptor += place.to_bytes(8, "little")
-            work.owed = 1
+            work.owed, work.lent = 1, array
         elif size:
             pieces = [array.reshape(-1).view("uint8")]
         staged = self.heap is not None and size > INLINE_LIMIT and place is None
@@ -191,22 +191,10 @@ class ProcessEndpoint(Endpoint):
         return mail
 
     def _letter(self, incoming: Incoming) -> None:
-        kind, meta, shapes = incoming.mail
-        tensors, at = [], 0
-        for shape, name in shapes:
-            size = 1
-            for dim in shape:
-                size *= dim
-            size *= arrays.numpy_dtype(name).itemsize
-            piece = incoming.own[at:at + size]
-            if at % 8:
-                piece = piece.copy()                     # a float32 must begin at a multiple of its size
-            tensors.append(arrays.tensor_of(piece.view(arrays.numpy_dtype(name)).reshape(shape), name))
-            at += size
-        mail = Mail(incoming.src, kind, meta, tensors)
+        mail = incoming.letter()
         self.letters.setdefault(incoming.header.ctx, deque()).append((incoming.deliver_s, mail))
         self.fields[notice.PROGRESS] += 1
-        self.meter.log(incoming.header, incoming.src, incoming.deliver_s, "mail", kind)
+        self.meter.log(incoming.header, incoming.src, incoming.deliver_s, "mail", mail.kind)
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 

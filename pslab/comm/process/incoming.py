@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
 
 from .. import arrays, wire
-from ..face import Work
+from ..face import Mail, Work
 
 _SCRATCH_BYTES = 256 * 1024
 
@@ -168,3 +169,17 @@ class Incoming:
         """The whole payload as an array of its shape, owned by the receiver."""
         raw = self.view.copy() if self.view is not None else self.own
         return raw.view(arrays.numpy_dtype(self.name)).reshape(self.shape)
+
+    def letter(self) -> Mail:
+        """The payload as the tensors of a mail; they share the message's buffer, which is theirs now."""
+        kind, meta, shapes = self.mail
+        tensors, at = [], 0
+        for shape, name in shapes:
+            dtype = arrays.numpy_dtype(name)
+            size = math.prod(shape) * dtype.itemsize
+            piece = self.own[at:at + size]
+            if at % dtype.itemsize:
+                piece = piece.copy()                     # an element must begin at a multiple of its size
+            tensors.append(arrays.tensor_of(piece.view(dtype).reshape(shape), name))
+            at += size
+        return Mail(self.src, kind, meta, tensors)

@@ -20,6 +20,7 @@ class SendWork(Work):
     def __init__(self, endpoint, dst: int, tag: int, owed: int, control: bool):
         self.endpoint, self.dst, self.tag, self.owed, self.control = endpoint, dst, tag, owed, control
         self.error = None
+        self.lent = None                    # the array that the receiver reads in place: its memory must not be reused
         self.leave_s = 0.0                  # on a throttled link: when the last byte has left the port
 
     @property
@@ -31,6 +32,7 @@ class SendWork(Work):
 
     def answered(self, kind: int, error: Exception | None) -> None:
         self.owed, self.error = (self.owed - 1, None) if error is None else (0, error)
+        self.lent = None
 
     def is_completed(self) -> bool:
         if self.owed > 0:

@@ -17,8 +17,9 @@ from ..errors import CommError
 from . import launcher
 
 START_S = 60.0
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-                             "NUMEXPR_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+_MAIN = "from pslab.comm.process.launcher import main; main()"
 _current: Launcher | None = None
 _lock = threading.Lock()
 
@@ -33,7 +34,7 @@ class Launcher:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
         # A session of its own: an interrupt of the notebook's cell must not reach launcher or ranks.
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from pslab.comm.process.launcher import main; main()", str(theirs.fileno())], env=environment,
+            [sys.executable, "-c", _MAIN, str(theirs.fileno())], env=environment,
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
         theirs.close()
         self.owner = os.getpid()
