@@ -554,3 +554,24 @@ def test_cloudpickle_is_what_carries_programs():
         with pytest.raises(ValueError, match="cannot be copied to the ranks"):
             one.run(lambda comm: lock)
         assert one.run(ranks_and_pids).results[0][2] == pid
+
+
+def test_an_interrupt_while_ranks_start_or_end_is_held_back(monkeypatch):
+    """Ctrl-C in the middle of a conversation with the launcher waits for its end; nothing is lost or mixed up."""
+    before = leftovers()
+    with ProcessWorld(2) as two:
+        send = pool.launcher.send
+
+        def interrupted(control, request, descriptors):
+            send(control, request, descriptors)
+            os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(pool.launcher, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            two.run(ranks_and_pids)
+        monkeypatch.undo()
+        assert [result[:2] for result in two.run(ranks_and_pids).results] == [(0, 2), (1, 2)]
+        monkeypatch.setattr(pool.launcher, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            two.close()
+        monkeypatch.undo()
+    assert leftovers()[1:] == before[1:]

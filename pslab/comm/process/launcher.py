@@ -19,6 +19,8 @@ import signal
 import socket
 import sys
 
+from ..errors import CommError
+
 MAX_FDS = 250            # descriptors that one message may carry (the kernel's limit is 253)
 _PR_SET_PDEATHSIG = 1
 
@@ -69,10 +71,11 @@ def reply(control: socket.socket, message: dict) -> None:
 
 
 def send(control: socket.socket, request: dict, descriptors: list[int]) -> None:
-    """A request with descriptors: a fixed-length prefix carries them, so that they arrive with the first byte."""
+    """A request with descriptors, which arrive with its first byte; in one call, so that two never mix."""
     body = json.dumps(request).encode()
-    socket.send_fds(control, [len(body).to_bytes(4, "little")], descriptors)
-    control.sendall(body)
+    frame = len(body).to_bytes(4, "little") + body
+    if socket.send_fds(control, [frame], descriptors) != len(frame):
+        raise CommError("the launcher of ranks does not read its requests")
 
 
 def receive(control: socket.socket) -> tuple[dict | None, list[int]]:

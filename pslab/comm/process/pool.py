@@ -6,11 +6,13 @@ import atexit
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CommError
@@ -53,7 +55,7 @@ class Launcher:
                              "handed over; use a smaller world_size")
         with self._lock:
             launcher.send(self.control, {"op": "spawn", **request}, descriptors)
-            return self._next("spawned", 10.0)
+            return self._next("spawned", START_S)
 
     def kill(self, pids: list[int], deadline_s: float = 5.0) -> None:
         """SIGKILL these ranks with their process groups, and return when they are reaped."""
@@ -114,6 +116,22 @@ class Launcher:
             else:
                 self._answers.update(message)
         return True
+
+
+@contextmanager
+def uninterrupted():
+    """Hold a Ctrl-C back until the body is done: half a conversation with the launcher would spoil the next one."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield                                       # only the main thread is ever interrupted
+        return
+    held = []
+    before = signal.signal(signal.SIGINT, lambda *_: held.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            signal.raise_signal(signal.SIGINT)
 
 
 def current() -> Launcher:

@@ -112,13 +112,15 @@ class ProcessWorld:
         if self._ranks is not None and not self._ranks.alive():
             self._end()
         if self._ranks is None:
-            self._ranks = Ranks(self.world_size, self._shared)
+            with pool.uninterrupted():
+                self._ranks = Ranks(self.world_size, self._shared)
         return self._ranks
 
     def _end(self) -> None:
-        ranks, self._ranks = self._ranks, None
-        if ranks is not None:
-            ranks.close()
+        with pool.uninterrupted():
+            ranks, self._ranks = self._ranks, None
+            if ranks is not None:
+                ranks.close()
 
 
 class Ranks:
