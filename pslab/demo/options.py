@@ -1,0 +1,119 @@
+"""What `pslab demo` can be asked for, and what it refuses before it trains anything."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+ORDER = ("hybrid", "allreduce", "server")       # the order of training: the main job first, then its baselines
+STRATEGIES = (*ORDER, "all")
+DATA = ("auto", "movielens-100k", "synthetic")
+WORLDS = ("process", "sim")
+PICTURE = "pslab-demo.png"
+
+
+@dataclass(frozen=True)
+class Options:
+    """K = workers, S = servers (strategy allreduce starts none). ValueError for what cannot be done.
+
+    batch_size: rows of the global batch; each worker takes an equal part, or parts that differ by one row, and
+    gradients are weighted by rows. lr: of AdaGrad, everywhere. json, picture: files to write; None writes no figures.
+    """
+
+    servers: int = 2
+    workers: int = 2
+    strategy: str = "all"
+    data: str = "auto"
+    steps: int = 400
+    batch_size: int = 256
+    lr: float = 0.03
+    world: str = "process"
+    seed: int = 0
+    picture: str = PICTURE
+    json: str | None = None
+
+    def __post_init__(self):
+        for argument, allowed in (("strategy", STRATEGIES), ("data", DATA), ("world", WORLDS)):
+            value = getattr(self, argument)
+            if value not in allowed:
+                raise ValueError(f"--{argument} {value}: allowed are {', '.join(allowed)}")
+        for argument, least in (("workers", 1), ("steps", 1), ("batch_size", self.workers), ("seed", 0),
+                                ("servers", 0 if self.strategy == "allreduce" else 1)):
+            value = getattr(self, argument)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                reason = {"batch_size": ", a row for each worker", "servers": f" for strategy {self.strategy}"}
+                raise ValueError(f"--{argument.replace('_', '-')} {value}: a whole number from {least} is needed"
+                                 f"{reason.get(argument, '')}")
+        if not 0 < self.lr < float("inf"):
+            raise ValueError(f"--lr {self.lr}: a number above 0 is needed")
+        check_writable("--picture", self.picture)
+        if Path(self.picture).suffix != ".png":
+            raise ValueError(f"--picture {self.picture}: a name that ends in .png is needed")
+        if self.json is not None:
+            check_writable("--json", self.json)
+
+    @classmethod
+    def of(cls, args) -> Options:
+        """From what argparse read."""
+        return cls(**{field.name: getattr(args, field.name) for field in fields(cls)})
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """What is trained, in order."""
+        return ORDER if self.strategy == "all" else (self.strategy,)
+
+
+def add_arguments(parser) -> None:
+    """Add the demo's options to an argparse parser."""
+    def option(name, help, **settings):
+        default = getattr(Options, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", default=default, help=f"{help} (default: {default})", **settings)
+
+    option("strategy", f"{', '.join(STRATEGIES)}: what to train", metavar="NAME")
+    option("workers", "worker processes K; they compute", type=int, metavar="K")
+    option("servers", "server processes S; they hold rows (allreduce starts none)", type=int, metavar="S")
+    option("data", f"{', '.join(DATA)}: auto is MovieLens-100K where it can be read, else synthetic", metavar="NAME")
+    option("steps", "steps, each over one global batch", type=int, metavar="N")
+    option("batch-size", "rows of a global batch, cut into K parts that differ by at most one row", type=int,
+           metavar="N")
+    option("lr", "learning rate of AdaGrad, on workers and servers alike", type=float, metavar="X")
+    option("world", f"{', '.join(WORLDS)}: processes of this machine, or the simulator on a virtual clock",
+           metavar="NAME")
+    option("seed", "draws parameters, the order of rows, and synthetic data", type=int, metavar="N")
+    option("picture", "image to write", metavar="FILE")
+    parser.add_argument("--json", default=None, metavar="FILE", help="also write all figures to FILE")
+
+
+def check_writable(argument: str, file: str) -> None:
+    """ValueError unless `file` can be written later: tried with a file beside it, which is removed at once."""
+    path = Path(file)
+    if path.is_dir():
+        raise ValueError(f"{argument} {file}: this is a folder, the name of a file is needed")
+    if not path.parent.is_dir():
+        raise ValueError(f"{argument} {file}: there is no folder {path.parent}")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pslab-"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{argument} {file}: the folder {path.parent.resolve()} cannot be written to "
+                         f"({error.strerror}); name a file elsewhere with {argument} FILE") from None
+
+
+def write_aside(file: str, content: bytes) -> None:
+    """Write a file whole or not at all: aside, synced, then renamed."""
+    path = Path(file)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".pslab-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(aside, 0o666 & ~umask)
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,101 @@
+"""Train the strategies one after the other on the same batches, and score each on the test part."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pslab.comm import ProcessWorld, SimWorld
+from pslab.data import Batch, ClickLog, auc, item_click_rate_baseline, log_loss
+from pslab.train import NEEDS_SERVERS, AdaGrad, Job, busiest_port, port_bytes, run_job, tables_of
+
+from .options import Options
+
+DIM, BOTTOM, TOP = 16, (32, 16), (64, 32, 1)
+STALL_S = 120.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One strategy's run. Bytes are payload a step, of one direction of the port that carried most."""
+
+    strategy: str
+    samples_per_s: float
+    seconds: float
+    port: str
+    dense_bytes: float
+    sparse_bytes: float
+    header_bytes: float
+    first_loss: float
+    last_loss: float
+    test_log_loss: float
+    test_auc: float
+
+    @property
+    def bytes(self) -> float:
+        """Dense and sparse together."""
+        return self.dense_bytes + self.sparse_bytes
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the model's bytes follow from: P dense parameters, R rows of D in all tables, rows a worker touches a step."""
+
+    dense_parameters: int
+    table_rows: int
+    dim: int
+    rows_per_worker: float
+
+
+def job_of(options: Options, log: ClickLog, strategy: str) -> Job:
+    """The main job's model and options under one strategy."""
+    return Job(tables_of(log, DIM), log.num_dense, strategy, options.workers,
+               options.servers if strategy in NEEDS_SERVERS else 0, BOTTOM, TOP, AdaGrad(options.lr), seed=options.seed)
+
+
+def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str) -> Measured:
+    """One strategy over all batches, in the world asked for; progress is shown on stderr while it runs."""
+    job = job_of(options, log, strategy)
+    with tqdm(total=len(batches), desc=f"{strategy:9}", unit="step", file=sys.stderr, mininterval=0.2) as bar:
+        def on_report(rank, value):
+            done, loss = value
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update(done - bar.n)
+
+        every = max(1, len(batches) // 50)
+        if options.world == "sim":
+            # Rows are pushed inside backward: only a thread of its own keeps a rank's autograd state apart.
+            world = SimWorld(job.world_size, engine="threads", seed=options.seed, trace=False)
+            result = run_job(world, job, batches, on_report=on_report, report_every=every, timeout_s=STALL_S)
+        else:
+            with ProcessWorld(job.world_size, seed=options.seed) as world:
+                result = run_job(world, job, batches, on_report=on_report, report_every=every, timeout_s=STALL_S)
+    rank, way, dense, sparse = busiest_port(result)
+    name = f"worker {rank}" if rank < job.workers else f"server {rank - job.workers}"
+    out, into = result.run.ledger.port(rank, "header")
+    with torch.no_grad():
+        logits = result.model()(log.test.dense, log.test.sparse).numpy()
+    labels = log.test.labels.numpy()
+    return Measured(strategy, result.samples / result.seconds if result.seconds else float("inf"), result.seconds,
+                    f"{name} {way}", dense, sparse, (out if way == "out" else into) / len(batches),
+                    result.losses[0], result.losses[-1], log_loss(labels, logits), auc(labels, logits))
+
+
+def size_of(options: Options, log: ClickLog, batches: list[Batch]) -> Size:
+    """Sizes of the model, and the mean number of different rows that a worker's part of a batch names."""
+    job = job_of(options, log, "allreduce")
+    touched = [sum(len(np.unique(part.sparse[feature.name].values.numpy())) for feature in log.features)
+               for batch in batches[:50] for part in [batch.shard(r, options.workers) for r in range(options.workers)]]
+    dense = sum(parameter.numel() for parameter in job.dense_model().dense_parameters())
+    return Size(dense, sum(table.num_embeddings for table in job.tables), DIM, float(np.mean(touched)))
+
+
+def yardstick(log: ClickLog) -> tuple[str, float]:
+    """(name, test AUC) of what the strategies are measured against."""
+    if log.best_auc is not None:
+        return "best reachable (the planted teacher's own probabilities)", log.best_auc
+    return "smoothed click rate of the item", auc(log.test.labels.numpy(), item_click_rate_baseline(log).numpy())
