@@ -39,13 +39,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(allow_abbrev=False, **settings)
+        super().__init__(**settings)
 
     def error(self, message: str):
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
     def parse_args(self, args, namespace=None):
-        # Before argparse, which would rather complain first about what is missing.
+        # Before argparse, which would guess at abbreviations and complain first about what is missing.
         options = [word.partition("=")[0] for word in args if word.startswith("--") and word != "--"]
         self._refuse([option for option in options if option not in self._option_string_actions])
         namespace, unknown = self.parse_known_args(args, namespace)

@@ -88,6 +88,14 @@ def test_dense_features_are_standardised_on_the_training_rows_alone(written):
     train = log.train.dense[:, :3].double().numpy()
     assert np.allclose(train.mean(0), 0, atol=1e-6)
     assert np.allclose(train.std(0), 1, atol=1e-5)
+    users, items = (log.train.sparse[name].values.tolist() for name in ("user", "item"))
+    age = np.array([written.users[user][0] for user in users])
+    assert train[:, 0] == pytest.approx((age - age.mean()) / age.std(), abs=1e-6)
+    dates = [written.items[item][0] for item in items]
+    known = np.array([float(date[-4:]) for date in dates if date])
+    year = np.array([float(date[-4:]) if date else known.mean() for date in dates])  # no date: the mean
+    assert "" in dates
+    assert train[:, 1] == pytest.approx((year - year.mean()) / year.std(), abs=1e-6)
     count = np.bincount(log.train.sparse["item"].values, minlength=12)
     for part in (log.train, log.test):  # the third one: log of the item's training ratings, up to a linear map
         line = np.polyfit(np.log1p(count)[part.sparse["item"].values], part.dense[:, 2].numpy(), 1)

@@ -80,7 +80,6 @@ def fetch_movielens(
         fresh.mkdir()
         _extract(archive, fresh, expected)
         _put_in_place(fresh, target, aside / "old")
-        made = []
     except OSError as error:
         raise FetchError(f"cannot write into {cache}: {error.strerror or error}") from None
     finally:
