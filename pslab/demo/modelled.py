@@ -44,6 +44,12 @@ def part_from(size: Size, servers: int) -> int | None:
                  if dense_busiest("server", K, servers, size) > 1.01 * dense_busiest("ring", K, servers, size)), None)
 
 
+def overtaken_from(size: Size, servers: int) -> int | None:
+    """The smallest K from which hybrid with `servers` servers sends more bytes than allreduce; None up to 64."""
+    return next((K for K in range(2, WORKERS[-1] + 1)
+                 if _busiest("hybrid", K, servers, size) > _busiest("allreduce", K, servers, size)), None)
+
+
 def dense_busiest(how: str, K: int, servers: int, size: Size) -> int:
     """Dense bytes a step on the busiest port, one direction: by "ring" or by "server"."""
     if how == "ring":
@@ -51,7 +57,7 @@ def dense_busiest(how: str, K: int, servers: int, size: Size) -> int:
     return parameter_server(size.dense_parameters, K, servers, BYTES).busiest
 
 
-def _busiest(strategy: str, K: int, S: int, size: Size, table_rows: int | None) -> int:
+def _busiest(strategy: str, K: int, S: int, size: Size, table_rows: int | None = None) -> int:
     rows = max(table_rows or size.table_rows, size.table_rows)
     return strategy_port_bytes(strategy, K, S, BYTES * size.dense_parameters, rows, BYTES * size.dim,
                                round(size.rows_per_worker)).busiest

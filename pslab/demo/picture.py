@@ -35,8 +35,9 @@ def _bars(axes, measured: Sequence[Measured]) -> None:
         bar = axes.barh(place, m.sparse_bytes / size, 0.62, left=m.dense_bytes / size, color=look.color, alpha=0.45,
                         hatch="///", label="sparse (rows, keys)" if place == 0 else None)
         axes.bar_label(bar, [number(m.bytes / size)], padding=4, color=INK)
-    axes.set_yticks(range(len(measured)), [f"{m.strategy}\n{m.samples_per_s:,.0f} samples/s\nAUC {m.test_auc:.3f}"
-                                           for m in measured])
+    speeds = ["" if m.samples_per_s is None else f"{m.samples_per_s:,.0f} samples/s\n" for m in measured]
+    axes.set_yticks(range(len(measured)), [f"{m.strategy}\n{speed}AUC {m.test_auc:.3f}"
+                                           for m, speed in zip(measured, speeds)])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")

@@ -12,7 +12,7 @@ from pslab.data import load
 from . import modelled, words
 from .options import Options, write_aside
 from .picture import draw
-from .train import size_of, train, yardstick
+from .train import Worlds, size_of, train, yardstick
 
 
 def show(options: Options) -> int:
@@ -25,7 +25,8 @@ def show(options: Options) -> int:
     size = size_of(options, log, batches)
     print(words.opening(options, log, size), flush=True)
 
-    measured = [train(options, log, batches, strategy) for strategy in options.strategies]
+    with Worlds(options) as worlds:
+        measured = [train(options, log, batches, strategy, worlds) for strategy in options.strategies]
     yard = yardstick(log)
     ways = modelled.lines(size, max(options.servers, 1))
     table, sentence = words.results(measured, options), words.sentence(measured, size)

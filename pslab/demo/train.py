@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pslab.comm import ProcessWorld, SimWorld
 from pslab.data import Batch, ClickLog, auc, item_click_rate_baseline, log_loss
-from pslab.train import NEEDS_SERVERS, AdaGrad, Job, busiest_port, port_bytes, run_job, tables_of
+from pslab.train import NEEDS_SERVERS, AdaGrad, Job, busiest_port, run_job, tables_of
 
 from .options import Options
 
@@ -21,10 +21,13 @@ STALL_S = 120.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One strategy's run. Bytes are payload a step, of one direction of the port that carried most."""
+    """One strategy's run. samples_per_s: of the median step; None where a step took no (virtual) time.
+
+    Bytes are payload a step, of one direction of the port that carried most; headers are counted apart.
+    """
 
     strategy: str
-    samples_per_s: float
+    samples_per_s: float | None
     seconds: float
     port: str
     dense_bytes: float
@@ -57,8 +60,31 @@ def job_of(options: Options, log: ClickLog, strategy: str) -> Job:
                options.servers if strategy in NEEDS_SERVERS else 0, BOTTOM, TOP, AdaGrad(options.lr), seed=options.seed)
 
 
-def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str) -> Measured:
-    """One strategy over all batches, in the world asked for; progress is shown on stderr while it runs."""
+class Worlds:
+    """Worlds by number of ranks, made when first asked for and kept warm: strategies of one size share their ranks."""
+
+    def __init__(self, options: Options):
+        self.options, self._made = options, {}
+
+    def of(self, size: int) -> ProcessWorld | SimWorld:
+        """The world of `size` ranks."""
+        if size not in self._made:
+            # In the simulator a thread per rank, also above 64: autograd, which pushes rows, is not greenlet-safe.
+            self._made[size] = (ProcessWorld(size, seed=self.options.seed) if self.options.world == "process" else
+                                SimWorld(size, engine="threads", seed=self.options.seed, trace=False))
+        return self._made[size]
+
+    def __enter__(self) -> Worlds:
+        return self
+
+    def __exit__(self, *_) -> None:
+        for world in self._made.values():
+            if isinstance(world, ProcessWorld):
+                world.close()
+
+
+def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, worlds: Worlds) -> Measured:
+    """One strategy over all batches; progress is shown on stderr while it runs."""
     job = job_of(options, log, strategy)
     with tqdm(total=len(batches), desc=f"{strategy:9}", unit="step", file=sys.stderr, mininterval=0.2) as bar:
         def on_report(rank, value):
@@ -66,23 +92,18 @@ def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str) 
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update(done - bar.n)
 
-        every = max(1, len(batches) // 50)
-        if options.world == "sim":
-            # Rows are pushed inside backward: only a thread of its own keeps a rank's autograd state apart.
-            world = SimWorld(job.world_size, engine="threads", seed=options.seed, trace=False)
-            result = run_job(world, job, batches, on_report=on_report, report_every=every, timeout_s=STALL_S)
-        else:
-            with ProcessWorld(job.world_size, seed=options.seed) as world:
-                result = run_job(world, job, batches, on_report=on_report, report_every=every, timeout_s=STALL_S)
+        result = run_job(worlds.of(job.world_size), job, batches, on_report=on_report,
+                         report_every=max(1, len(batches) // 50), timeout_s=STALL_S)
     rank, way, dense, sparse = busiest_port(result)
+    header = result.run.ledger.port(rank, "header")[way == "in"] / len(batches)
     name = f"worker {rank}" if rank < job.workers else f"server {rank - job.workers}"
-    out, into = result.run.ledger.port(rank, "header")
     with torch.no_grad():
         logits = result.model()(log.test.dense, log.test.sparse).numpy()
     labels = log.test.labels.numpy()
-    return Measured(strategy, result.samples / result.seconds if result.seconds else float("inf"), result.seconds,
-                    f"{name} {way}", dense, sparse, (out if way == "out" else into) / len(batches),
-                    result.losses[0], result.losses[-1], log_loss(labels, logits), auc(labels, logits))
+    step_s = float(np.median(result.step_seconds))
+    return Measured(strategy, options.batch_size / step_s if step_s else None, result.seconds, f"{name} {way}", dense,
+                    sparse, header, result.losses[0], result.losses[-1], log_loss(labels, logits),
+                    auc(labels, logits))
 
 
 def size_of(options: Options, log: ClickLog, batches: list[Batch]) -> Size:

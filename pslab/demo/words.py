@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pslab.viz import Table, number, sized
 
-from .modelled import LARGE_ROWS, WORKERS, Line, dense_busiest, lines, part_from
+from .modelled import LARGE_ROWS, WORKERS, Line, dense_busiest, lines, overtaken_from, part_from
 from .options import Options
 from .train import Measured, Size
 
@@ -30,11 +30,12 @@ def opening(options: Options, log, size: Size) -> str:
 def results(measured: Sequence[Measured], options: Options) -> Table:
     """The one table."""
     columns = ["strategy", "samples/s", "dense kB/step", "sparse kB/step", "busiest port", "test log loss", "test AUC"]
-    rows = [[m.strategy, round(m.samples_per_s), m.dense_bytes / KB, m.sparse_bytes / KB, m.port,
+    rows = [[m.strategy, "-" if m.samples_per_s is None else round(m.samples_per_s), m.dense_bytes / KB, m.sparse_bytes / KB, m.port,
              f"{m.test_log_loss:.4f}", f"{m.test_auc:.4f}"] for m in measured]
     time = ("seconds on this machine" if options.world == "process" else
             "virtual seconds of the simulator, in which messages take time and computing takes none")
-    return Table(columns, rows, f"measured; bytes of the busiest port's busier direction, keys and values; {time}")
+    return Table(columns, rows, f"measured; samples/s of the median step, {time};\nbytes of the busiest port's busier "
+                                f"direction, keys and values without headers")
 
 
 def beside(measured: Sequence[Measured], yard: tuple[str, float]) -> str:
@@ -53,17 +54,11 @@ def sentence(measured: Sequence[Measured], size: Size) -> str:
         return (f"With {m.strategy} the busiest port carries {sized(m.bytes)} a step in its busier direction, "
                 f"{m.sparse_bytes / m.bytes if m.bytes else 0:.0%} of it for rows of tables.")
     hybrid, others = by["hybrid"], [by[name] for name in ("allreduce", "server") if name in by]
-    bytes_said = " and ".join(f"{_ratio(o.bytes, hybrid.bytes, 'fewer', 'more')} {o.strategy}" for o in others)
-    spread = max(by[n].test_auc for n in by) - min(by[n].test_auc for n in by)
-    fastest = max(measured, key=lambda m: m.samples_per_s)
-    speed = f"{fastest.strategy} is fastest, {fastest.samples_per_s / hybrid.samples_per_s:.2f} times hybrid"
-    if fastest is hybrid:
-        second = max(others, key=lambda m: m.samples_per_s)
-        speed = f"hybrid is fastest, {hybrid.samples_per_s / second.samples_per_s:.2f} times {second.strategy}"
-    elif fastest.bytes > CLOSE * hybrid.bytes:
-        speed += ", so that bytes do not decide the time here"
-    return (f"Through the busiest port hybrid sends {bytes_said}, since a worker touches {size.rows_per_worker:.0f} of "
-            f"{size.table_rows:,} rows a step; all learn the same, AUCs within {spread:.4f}; and {speed}.")
+    moved = " and ".join(_ratio(other, hybrid) for other in others)
+    spread = max(m.test_auc for m in measured) - min(m.test_auc for m in measured)
+    learnt = "the same test AUC to four digits" if spread < 5e-5 else f"test AUCs within {spread:.4f}"
+    return (f"Through the busiest port hybrid sends {moved}, since a worker touches {size.rows_per_worker:.0f} of "
+            f"{size.table_rows:,} rows a step; all reach {learnt}{_speed(measured, hybrid)}.")
 
 
 def model_table(modelled: Sequence[Line]) -> Table:
@@ -76,30 +71,56 @@ def model_table(modelled: Sequence[Line]) -> Table:
 def model_words(size: Size, options: Options) -> str:
     """Where ring and servers part, and what larger tables would do."""
     ring, servers = (dense_busiest(how, 2, 2, size) for how in ("ring", "server"))
-    equal = "equal" if ring == servers else "nearly equal" if abs(ring - servers) < 0.01 * ring else "different"
+    alike = "equal" if abs(ring - servers) <= 4 else "different"        # 4 bytes: the odd parameter of two halves
+    texts = [f"At K = S = 2 ring and servers carry {alike} dense bytes per direction ({ring:,} and {servers:,})."]
     S = options.servers
-    texts = [f"At K = S = 2 ring and servers carry {equal} dense bytes per direction: {number(ring / KB, 4)} kB and "
-             f"{number(servers / KB, 4)} kB."]
     if S:
-        K = part_from(size, S)
-        texts.append(f"With {_count(S, 'server')} they do not part up to K = {WORKERS[-1]}." if K is None else
-                     f"With {_count(S, 'server')} they part from K = {K} on: there the ring "
-                     f"{number(dense_busiest('ring', K, S, size) / KB, 4)} kB and the busiest server "
-                     f"{number(dense_busiest('server', K, S, size) / KB, 4)} kB; at K = {WORKERS[-1]} "
-                     f"{number(dense_busiest('ring', WORKERS[-1], S, size) / KB, 4)} and "
-                     f"{number(dense_busiest('server', WORKERS[-1], S, size) / KB, 4)} kB.")
+        texts += [_parting(size, S), _overtaking(size, S)]
     large = {line.label: line.bytes[0] for line in lines(size, max(S, 1), LARGE_ROWS)}
     texts.append(f"Modelled too, not run: with {LARGE_ROWS:,} rows and as many touched, allreduce would send "
                  f"{sized(large['allreduce'])} a step at K = 2, hybrid with S = K {sized(large['hybrid, S = K'])}.")
     return " ".join(texts)
 
 
-def _ratio(theirs: float, ours: float, fewer: str, more: str) -> str:
+def _parting(size: Size, S: int) -> str:
+    K, last = part_from(size, S), WORKERS[-1]
+    if K is None:
+        return f"With {_count(S, 'server')} they do not part up to K = {last}."
+
+    def both(K):
+        return " and ".join(f"{number(dense_busiest(how, K, S, size) / KB, 4)} kB" for how in ("ring", "server"))
+    return (f"With {_count(S, 'server')} they part from K = {K} on: there ring and busiest server carry {both(K)}, "
+            f"at K = {last} {both(last)}.")
+
+
+def _overtaking(size: Size, S: int) -> str:
+    K = overtaken_from(size, S)
+    if K is None:
+        return f"Hybrid with {_count(S, 'server')} stays below allreduce up to K = {WORKERS[-1]}."
+    return (f"From K = {K} on hybrid with {_count(S, 'server')} sends more than allreduce through its busiest port, the "
+            f"servers': more workers need more servers.")
+
+
+def _ratio(other: Measured, hybrid: Measured) -> str:
+    theirs, ours = other.bytes, hybrid.bytes
+    if not theirs:
+        return f"{sized(ours)} a step where {other.strategy} sends nothing"
     if max(theirs, ours) <= CLOSE * min(theirs, ours):
-        return "about as many bytes a step as"
+        return f"about as many bytes a step as {other.strategy}"
     if theirs > ours:
-        return f"{theirs / ours:.1f} times {fewer} bytes a step than"
-    return f"{ours / theirs:.1f} times {more} bytes a step than"
+        return f"{theirs / ours:.1f} times fewer bytes a step than {other.strategy}"
+    return f"{ours / theirs:.1f} times more bytes a step than {other.strategy}"
+
+
+def _speed(measured: Sequence[Measured], hybrid: Measured) -> str:
+    if any(m.samples_per_s is None for m in measured):
+        return ""
+    first, second = sorted(measured, key=lambda m: -m.samples_per_s)[:2]
+    if first.samples_per_s <= CLOSE * hybrid.samples_per_s and first is not hybrid:
+        return f"; hybrid is about as fast as {first.strategy}"
+    than = second if first is hybrid else hybrid
+    text = f"; {first.strategy} is fastest, {first.samples_per_s / than.samples_per_s:.2f} times {than.strategy}"
+    return text + (", so bytes do not decide the time here" if first.bytes > CLOSE * hybrid.bytes else "")
 
 
 def _count(n: int, what: str) -> str:

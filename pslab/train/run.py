@@ -56,23 +56,23 @@ def _serve(comm: Comm, job: Job) -> dict:
 def _work(group: Comm, job: Job, batches: Sequence[Batch], report_every: int, kv: KVWorker | None) -> dict:
     trainer = Trainer(job.worker_model(kv), job.strategy, group, job.optimizer, kv, job.loss)
     parts = [(batch.shard(group.rank, group.world_size), len(batch)) for batch in batches]
-    loss_sums = []
+    loss_sums, times_s = [], []
     group.barrier()     # time starts when all are ready; building models and cutting batches is not training
-    began_s = group.now()
+    times_s.append(group.now())
     for done, (part, global_size) in enumerate(parts, start=1):
         loss = trainer.step(part, global_size)
         loss_sums.append(trainer.loss_sum)
+        times_s.append(group.now())
         if report_every and group.rank == 0 and (done % report_every == 0 or done == len(parts)):
             group.report([done, loss])
-    group.barrier()
-    seconds = group.now() - began_s
     own = {name: value.clone() for name, value in trainer.model.state_dict().items()} if group.rank == 0 else {}
-    return {"loss_sums": loss_sums, "seconds": seconds, "own": own, "stats": kv.stats() if kv else {}}
+    return {"loss_sums": loss_sums, "times_s": times_s, "own": own, "stats": kv.stats() if kv else {}}
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """losses: mean loss over each global batch. seconds: of the slowest worker's steps (virtual in the simulator).
+    """losses: mean loss over each global batch. step_seconds: from step to step, of the slowest worker (virtual in the
+    simulator).
 
     samples: rows trained on. state: all parameters at the end, for `job.local_model()`. worker_stats, server_stats:
     payload bytes and requests by table (see KVWorker.stats, KVServer.stats), {} where there are no servers.
@@ -80,12 +80,17 @@ class JobResult:
 
     job: Job
     losses: list[float]
-    seconds: float
+    step_seconds: list[float]
     samples: int
     state: dict[str, torch.Tensor]
     worker_stats: list[dict]
     server_stats: list[dict]
     run: Run
+
+    @property
+    def seconds(self) -> float:
+        """All steps together."""
+        return sum(self.step_seconds)
 
     def model(self) -> DLRM:
         """The trained model, all rows in this process."""
@@ -104,9 +109,10 @@ def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | 
     workers, servers = run.results[:job.workers], run.results[job.workers:]
     sums = zip(*[worker["loss_sums"] for worker in workers])
     losses = [sum(parts) / len(batch) for parts, batch in zip(sums, batches)]
-    return JobResult(job, losses, max(worker["seconds"] for worker in workers), sum(map(len, batches)),
-                     _whole_state(job, workers[0]["own"], servers), [worker["stats"] for worker in workers],
-                     [server["stats"] for server in servers], run)
+    done_s = [max(times) for times in zip(*[worker["times_s"] for worker in workers])]
+    step_seconds = [after - before for before, after in zip(done_s, done_s[1:])]
+    return JobResult(job, losses, step_seconds, sum(map(len, batches)), _whole_state(job, workers[0]["own"], servers),
+                     [worker["stats"] for worker in workers], [server["stats"] for server in servers], run)
 
 
 def _whole_state(job: Job, own: dict, servers: list[dict]) -> dict[str, torch.Tensor]:
