@@ -6,7 +6,7 @@ import torch
 from ps_jobs import ROUNDS, SPARSE, TABLES, check_run, final_rows, job, sequential, train
 
 from pslab.comm import Link, SimWorld
-from pslab.ps import Rule, TableConfig
+from pslab.ps import KVServer, KVWorker, Rule, TableConfig, serve
 
 GRID = [(workers, servers) for workers in (1, 2, 3, 4) for servers in (1, 2, 3)]
 
@@ -62,6 +62,47 @@ def test_clock_waits_for_the_slowest_and_only_at_the_end_of_a_round():
         waited, clocked = run.results[worker]["result"]
         assert waited < 1e-3
         assert 0.1 < clocked < 0.101
+
+
+def test_clock_waits_for_the_acknowledgements_of_its_own_pushes():
+    """Server 1 answers late, server 0 reports the clocks at once: clock() must not return before both."""
+    def work(comm, kv):
+        kv.push([10], torch.ones(1, 3), "sparse")                    # a row of server 1
+        kv.clock()
+        return comm.now()
+    run = SimWorld(3, links={(2, 0): Link(latency_s=1e-3)}).run(job, 1, [SPARSE], work)
+    assert run.results[0]["result"] > 1e-3
+
+
+def test_goodbye_comes_after_all_answers_and_is_answered_itself():
+    """The pull is ahead at server 1, which hears of worker 1's clock a millisecond late."""
+    def work(comm, kv):
+        kv.clock()
+        kv.pull([10], "sparse")
+    run = SimWorld(4, links={(1, 3): Link(latency_s=1e-3)}).run(job, 2, [SPARSE], work)
+    for worker in (0, 1):
+        rows = [event.received_s for event in run.trace.events if (event.dst, event.tag) == (worker, "rows")]
+        byes = [event.posted_s for event in run.trace.events if (event.src, event.tag) == (worker, "bye")]
+        answers = [event.src for event in run.trace.events if (event.dst, event.tag) == (worker, "bye")]
+        assert len(rows) == 1
+        assert rows[0] > 1e-3
+        assert len(byes) == 2
+        assert min(byes) >= rows[0]
+        assert sorted(answers) == [2, 3]
+
+
+def test_a_worker_that_starts_again_is_not_taken_for_its_former_life():
+    def program(comm):
+        if comm.rank:
+            server = KVServer([SPARSE], 0, 1, [0])
+            return serve(comm, server)["repeats"], server.rows("sparse")[3] - SPARSE.initial_rows()[3]
+        for incarnation in range(3):                                 # the first two lives end without a goodbye
+            kv = KVWorker(comm, [1], [SPARSE], incarnation=incarnation)
+            kv.wait(kv.push([3], torch.full((1, 3), 10.0**incarnation), "sparse"))
+        kv.goodbye()
+    repeats, fallen = SimWorld(2).run(program).results[1]
+    assert repeats == 0
+    assert fallen.tolist() == [-111, -111, -111]
 
 
 def test_a_clock_costs_one_letter_to_every_server_and_one_report():

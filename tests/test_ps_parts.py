@@ -137,6 +137,16 @@ def test_sum_equal_and_distinct(count, high):
     assert np.array_equal(unique if where is None else unique[where], keys)
 
 
+def test_sum_equal_for_every_number_of_duplicates():
+    keys = np.repeat(np.arange(20), np.arange(1, 21))                # key k stands there k + 1 times
+    order = np.random.default_rng(0).permutation(len(keys))
+    vals = np.arange(len(keys), dtype=np.float32)[order, None] + [[0, 1000]]
+    distinct_keys, sums = sum_equal(keys[order], vals.astype(np.float32))
+    assert distinct_keys.tolist() == list(range(20))
+    assert sums[:, 0].tolist() == [np.flatnonzero(keys == key).sum() for key in range(20)]
+    assert (sums[:, 1] - sums[:, 0]).tolist() == [1000 * (key + 1) for key in range(20)]
+
+
 def test_sums_are_added_in_the_order_they_stand_in():
     keys = np.array([5, 1, 5, 5, 1])
     vals = np.array([[1e8], [1.0], [1.0], [-1e8], [2.0]], np.float32)
