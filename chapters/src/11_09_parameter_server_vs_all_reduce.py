@@ -94,7 +94,7 @@ for name, run in (("ring", ring), ("server", server)):
 # pictures show every link that was used, as wide as the bytes on it. Look for a place where arrows meet.
 
 # %%
-SIZE = 30_000
+SIZE = 100_000
 ring = SimWorld(4).run(ring_program, SIZE)
 viz.links(ring.ledger, title="Ring all-reduce: four workers")
 
@@ -108,7 +108,7 @@ viz.links(server.ledger, servers=1, kind="vals", title="Parameter server: four w
 # band is a message, as broad as the time it keeps its ports busy, slanted by the latency.
 
 # %%
-viz.spacetime(ring, title="The ring: everyone sends and receives all the time", rows=4)
+viz.spacetime(ring, title="The ring: everyone sends and receives at the same time", rows=4)
 
 # %%
 names = ["worker 0", "worker 1", "worker 2", "worker 3", "server 0"]
@@ -762,7 +762,7 @@ boxes = [Box("group", "a group of\nparameters", (0, 1)), Box("fits", "fits on a 
          Box("ring", "all-reduce", (3, 0), "allreduce"), Box("gather", "sparse all-gather", (3, 1), "gather"),
          Box("server", "parameter server", (2, 2), "server")]
 arrows = [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"), ("bytes", "ring", "dense"),
-          ("bytes", "gather", "rows"), ("bytes", "server", "rows, servers")]
+          ("bytes", "gather", "sparse"), ("bytes", "server", "sparse")]
 viz.flow(boxes, arrows, title="Where a group of parameters goes")
 
 # %% [markdown]

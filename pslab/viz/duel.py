@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 from pslab import cost
@@ -82,14 +83,13 @@ def redrawn(draw: Callable[..., Picture], sliders: dict):
     """A box of `sliders` (argument name -> control) over an image that is drawn anew when one of them moves."""
     import ipywidgets
 
-    image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+    image = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
     words = ipywidgets.HTML()
 
     def redraw(_=None):
         picture = draw(**{name: slider.value for name, slider in sliders.items()})
         image.value = picture.png()
-        image.tooltip = picture.title
-        words.value = picture.table._repr_html_()
+        words.value = f"<p style='margin:0'>{html.escape(picture.title)}</p>{picture.table._repr_html_()}"
 
     for slider in sliders.values():
         slider.observe(redraw, names="value")

@@ -54,7 +54,7 @@ class Table:
         right = self._right()
 
         def line(tag, texts):
-            cells = (f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(t)}</{tag}>'
+            cells = (f'<{tag} style="text-align:{"right" if r else "left"};padding:2px 8px">{html.escape(t)}</{tag}>'
                      for t, r in zip(texts, right))
             return f"<tr>{''.join(cells)}</tr>"
 
