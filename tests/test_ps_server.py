@@ -251,6 +251,14 @@ def test_answers_of_one_call_do_not_share_memory():
         assert np.array_equal(mail.tensors[0], TABLES[0].initial_rows(keys))
 
 
+def test_read_only_gradients_are_copied_before_a_step_uses_them_as_scratch():
+    wire, vals = Wire(workers=(0,)), np.ones((1, 3), np.float32)
+    vals.flags.writeable = False
+    wire.push(0, [4], 0, vals=vals)
+    wire.send(0, "clock", c=1)
+    assert np.array_equal(wire.server.rows("user")[4], TABLES[0].initial_rows([4])[0] - 1)
+
+
 def test_memory_for_answers_is_reused():
     wire, asked = Wire(), list(range(10)) * 10
     homes = {wire.pull(0, asked, 0)[0][1].tensors[0].ctypes.data for _ in range(50)}
