@@ -74,6 +74,10 @@ class NotebookPage:
         self.page.wait_for_function("() => window.pslabRun !== 'running'", timeout=RUN_LIMIT_S * 1000)
         return self.page.evaluate(CELLS)
 
+    def broken_controls(self) -> Locator:
+        """What JupyterLab shows in place of a widget that its script could not draw."""
+        return self.page.locator(".jupyter-widgets-error-widget")
+
     def handles(self) -> Locator:
         """The handles of every slider on the page."""
         return self.page.locator(".jp-OutputArea .noUi-handle")

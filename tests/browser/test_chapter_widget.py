@@ -21,7 +21,8 @@ pytestmark = [
 ]
 
 BROKEN = """# %%
-print("before")
+import ipywidgets
+ipywidgets.Image(value=b"", tooltip="a view that the page cannot draw")
 
 # %%
 raise ValueError("planted")
@@ -64,7 +65,8 @@ def test_the_chapter_runs_and_its_control_redraws_the_figure(lab, browser, tmp_p
     try:
         assert errors_in(page.run_all()) == []
         handles = page.handles()
-        assert handles.count() >= 2, "the figure has sliders for K and S at least"
+        handles.nth(2).wait_for()  # three sliders: K, S, overlap
+        assert page.broken_controls().count() == 0
         figure = handles.first.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea ')][last()]")
         before = page.screenshot(figure, tmp_path / "before.png")
         for index in range(handles.count()):
@@ -80,10 +82,11 @@ def test_the_chapter_runs_and_its_control_redraws_the_figure(lab, browser, tmp_p
         page.close()
 
 
-def test_an_error_in_a_cell_is_seen(lab, browser):
+def test_an_error_in_a_cell_and_a_broken_control_are_seen(lab, browser):
     page = NotebookPage(browser, lab, "broken.ipynb")
     try:
         assert errors_in(page.run_all()) == ["cell 2: ValueError: planted", "cell 3 never ran"]
+        page.broken_controls().wait_for()
     finally:
         page.close()
 
