@@ -20,7 +20,7 @@ import torch
 
 from pslab.comm import Comm
 
-from .chunks import TAGS, Flat, check_algorithm, check_dtypes, flat, owned
+from .chunks import TAGS, Pieces, check_algorithm, check_dtypes, flat, owned
 
 
 def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Tensor]:
@@ -42,16 +42,19 @@ def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Ten
     return pieces
 
 
-def ring_gather(comm: Comm, pieces: list[Flat | None], tag: int) -> None:
+def ring_gather(comm: Comm, pieces: Pieces | list, tag: int) -> None:
     """The walk of the picture, from pieces[comm.rank] alone to all of them.
 
-    The other entries are either memory to receive into, or None: then a tensor of the size that came is put there.
+    An entry is either memory to receive into, or None: then a tensor of the size that came is put there.
     """
     rank, size = comm.rank, comm.world_size
     right, left = (rank + 1) % size, (rank - 1) % size
+    newest = pieces[rank]
     for step in range(size - 1):
-        newest = pieces[(rank - step) % size]            # what arrived in the step before
         coming = (rank - 1 - step) % size
+        place = pieces[coming]
         sending = comm.isend(newest, right, tag)
-        pieces[coming] = comm.recv(left, tag, out=pieces[coming])
+        newest = comm.recv(left, tag, out=place)         # what has just arrived is sent on in the next step
         sending.wait()
+        if place is None:
+            pieces[coming] = newest

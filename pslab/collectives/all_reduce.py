@@ -20,7 +20,7 @@ from __future__ import annotations
 from pslab.comm import Comm
 
 from .all_gather import ring_gather
-from .chunks import TAGS, check_algorithm, check_op, copy_back, flat_inout, split
+from .chunks import TAGS, Pieces, check_algorithm, check_op, copy_back, flat_inout
 from .reduce_scatter import ring_reduce
 
 
@@ -38,9 +38,10 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") 
     check_algorithm(algorithm, ("ring",))
     row = flat_inout(tensor)
     travelling_op = check_op(op, row)
-    pieces = split(row, comm.world_size)
+    pieces = Pieces(row, comm.world_size)
     ring_reduce(comm, pieces, travelling_op, TAGS["all_reduce"])
     if op == "mean":
-        pieces[comm.rank] /= comm.world_size             # each owner divides its own piece: P/K divisions, not P
+        mine = pieces[comm.rank]
+        mine /= comm.world_size                          # each owner divides its own piece: P/K divisions, not P
     ring_gather(comm, pieces, TAGS["all_reduce"])
     copy_back(row, tensor)

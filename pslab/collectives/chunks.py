@@ -1,7 +1,7 @@
 """What the collectives share: flat views, K pieces, and the checks of their arguments.
 
     tensor (any shape)  ──flat──>  0 1 2 3 4 5 6 7         one dimension, the same memory
-                        ──split─>  0 1 2 | 3 4 5 | 6 7     K = 3 pieces, sizes as torch.tensor_split: the first
+                        ──Pieces>  0 1 2 | 3 4 5 | 6 7     K = 3 pieces, sizes as torch.tensor_split: the first
                                                            P mod K pieces are one element longer
 
 The pieces are NumPy views, because a ring touches each of them in its inner loop and NumPy's slices are several times
@@ -9,8 +9,6 @@ cheaper than a tensor's. bfloat16, which NumPy lacks, stays a tensor.
 """
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -69,13 +67,23 @@ def copy_back(row: Flat, tensor) -> None:
             tensor.copy_(row.view(tensor.shape))
 
 
-def split(row: Flat, pieces: int) -> list[Flat]:
-    """`pieces` views that cover the row in order; sizes differ by one at most, the longer ones first."""
-    short, longer = divmod(len(row), pieces)
-    ends = [0]
-    for i in range(pieces):
-        ends.append(ends[-1] + short + (i < longer))
-    return [row[start:end] for start, end in pairwise(ends)]
+class Pieces:
+    """K views that cover the row in order; sizes differ by one at most, the longer ones first.
+
+    Piece i is made when it is asked for, and not kept: over a thousand ranks, lists of a thousand views each would be a
+    million objects, and a ring that walks through them waits for memory (measured: a tenth of its time).
+    """
+
+    def __init__(self, row: Flat, K: int):
+        self.row = row
+        self.short, self.longer = divmod(len(row), K)
+
+    def __getitem__(self, i: int) -> Flat:
+        if i < self.longer:
+            start = i * (self.short + 1)
+            return self.row[start:start + self.short + 1]
+        start = i * self.short + self.longer
+        return self.row[start:start + self.short]
 
 
 def as_tensor(array: Flat) -> torch.Tensor:

@@ -21,7 +21,7 @@ import torch
 
 from pslab.comm import Comm
 
-from .chunks import TAGS, Flat, check_algorithm, check_op, flat, owned, split
+from .chunks import TAGS, Pieces, check_algorithm, check_op, flat, owned
 
 
 def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:
@@ -37,7 +37,7 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     check_algorithm(algorithm, ("ring",))
     row = flat(tensor)
     travelling_op = check_op(op, row)
-    sums = split(flat(owned(row)), comm.world_size)      # the walk reduces in place: on a copy, the input stays
+    sums = Pieces(flat(owned(row)), comm.world_size)     # the walk reduces in place: on a copy, the input stays
     ring_reduce(comm, sums, travelling_op, TAGS["reduce_scatter"])
     mine = sums[comm.rank]
     if op == "mean":
@@ -45,15 +45,14 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     return owned(mine)                                   # a copy, so that the other K−1 pieces can be freed
 
 
-def ring_reduce(comm: Comm, pieces: list[Flat], op: str, tag: int) -> None:
+def ring_reduce(comm: Comm, pieces: Pieces, op: str, tag: int) -> None:
     """The walk of the picture, in place: afterwards pieces[comm.rank] is complete, the others hold partial sums."""
     rank, size = comm.rank, comm.world_size
     right, left = (rank + 1) % size, (rank - 1) % size
+    grown = pieces[left]                                 # the first to leave is the left neighbour's
     for step in range(size - 1):
-        grown = pieces[(rank - 1 - step) % size]         # what arrived in the step before
         next_ = pieces[(rank - 2 - step) % size]
         sending = comm.isend(grown, right, tag)          # not `send`: all ranks would wait for their right neighbour
-        comm.recv(left, tag, out=next_, op=op)           # next_ += what the left neighbour has so far
+        comm.recv(left, tag, out=next_, op=op)           # next_ += what the left neighbour has of it so far
         sending.wait()
-
-
+        grown = next_                                    # and on it goes
