@@ -18,10 +18,9 @@ GONE = 2**62    # the clock of a worker that said goodbye: it holds nobody up
 
 
 class Consistency:
-    """`staleness`: clocks that a worker may run ahead of the slowest. `buffered`: pushes wait for their round's end."""
+    """`staleness`: clocks that a worker may run ahead of the slowest."""
 
     staleness: int
-    buffered: bool
 
     def may_read(self, clock: int, min_clock: int) -> bool:
         """May a pull stamped `clock` be answered while the slowest worker's clock is min_clock?"""
@@ -33,7 +32,6 @@ class BSP(Consistency):
     """Bulk synchronous: a pull at clock c sees exactly the rounds before c. It is SSP with a staleness of 0."""
 
     staleness = 0
-    buffered = True
 
 
 class Clocks:
