@@ -111,8 +111,17 @@ def run_limited(command: list[str], limit_s: float) -> int | None:
         return None
     finally:  # also on Ctrl-C: what the stage started ends with it
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            stop(process)
+
+
+def stop(process: subprocess.Popen, grace_s: float = 20.0) -> None:
+    """Interrupt first: pytest then closes its fixtures, a browser and JupyterLab among them. Then kill."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=grace_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def read_report(report: Path, outcome: Outcome) -> None:
