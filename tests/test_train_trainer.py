@@ -27,7 +27,8 @@ def run(strategy, workers=2, servers=2, batches=BATCHES, **more):
 
 # ---- optimizers and losses against torch -----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("rule", [SGD(0.3), AdaGrad(0.1), AdaGrad(0.1, eps=0.05), AdaGrad(0.1, initial_accumulator=0.2)])
+@pytest.mark.parametrize("rule", [SGD(0.3), AdaGrad(0.1), AdaGrad(0.1, eps=0.05),
+                                  AdaGrad(0.1, initial_accumulator=0.2)])
 def test_single_is_plain_torch(rule):
     model = Job(strategy="single", workers=1, **SHAPE).local_model()
     if isinstance(rule, SGD):
@@ -172,7 +173,8 @@ def test_parts_of_different_sizes_need_the_global_size():
 def test_every_option_of_a_job_matters(strategy, change):
     batches = BATCHES[:2]
     workers = 1 if strategy == "single" else 2
-    assert run(strategy, workers, batches=batches).losses[1] != run(strategy, workers, batches=batches, **change).losses[1]
+    plain, changed = (run(strategy, workers, batches=batches, **more) for more in ({}, change))
+    assert plain.losses[1] != changed.losses[1]
 
 
 def test_dense_init_fills_all_dense_parameters():

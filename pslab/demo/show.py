@@ -20,7 +20,8 @@ def show(options: Options) -> int:
     began = time.perf_counter()
     log = load(options.data, options.seed)
     if options.batch_size > len(log.train):
-        raise ValueError(f"--batch-size {options.batch_size}: at most {len(log.train)}, the training rows of {log.name}")
+        raise ValueError(f"--batch-size {options.batch_size}: at most {len(log.train)}, the training rows of "
+                         f"{log.name}")
     batches = list(log.batches(options.batch_size, options.seed, options.steps))
     size = size_of(options, log, batches)
     print(words.opening(options, log, size), flush=True)
@@ -33,19 +34,20 @@ def show(options: Options) -> int:
     print(f"\n{table}\n{words.beside(measured, yard)}\n\n{sentence}\n")
     print(f"{words.model_table(ways)}\n{words.model_words(size, options)}\n")
 
+    world = "processes" if options.world == "process" else "simulator"
     note = (f"{log.name}, K = {options.workers}, S = {options.servers}, {options.batch_size} rows a step; left measured "
-            f"({'processes' if options.world == 'process' else 'simulator'}), right modelled; --- as many servers as "
-            f"workers")
+            f"({world}), right modelled; dashed: as many servers as workers")
     write_aside(options.picture, draw(measured, ways, table, note).png())
     written = [f"picture: {options.picture}"]
     if options.json is not None:
+        parting = modelled.part_from(size, options.servers) if options.servers else None
         figures = {"pslab": pslab.__version__, "options": asdict(options),
                    "data": {"name": log.name, "note": log.note, "train_rows": len(log.train),
                             "test_rows": len(log.test)},
                    "size": asdict(size), "measured": [asdict(m) | {"bytes": m.bytes} for m in measured],
                    "yardstick": {"name": yard[0], "test_auc": yard[1]}, "sentence": sentence,
                    "modelled": {"workers": modelled.WORKERS, "lines": [asdict(line) for line in ways],
-                                "dense_part_from": modelled.part_from(size, options.servers) if options.servers else None},
+                                "dense_part_from": parting},
                    "seconds": time.perf_counter() - began}
         write_aside(options.json, (json.dumps(figures, indent=1) + "\n").encode())
         written.append(f"figures: {options.json}")

@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Size:
-    """What the model's bytes follow from: P dense parameters, R rows of D in all tables, rows a worker touches a step."""
+    """What the bytes follow from: P dense parameters, R rows of D in all tables, rows a worker touches a step."""
 
     dense_parameters: int
     table_rows: int

@@ -30,8 +30,8 @@ def opening(options: Options, log, size: Size) -> str:
 def results(measured: Sequence[Measured], options: Options) -> Table:
     """The one table."""
     columns = ["strategy", "samples/s", "dense kB/step", "sparse kB/step", "busiest port", "test log loss", "test AUC"]
-    rows = [[m.strategy, "-" if m.samples_per_s is None else round(m.samples_per_s), m.dense_bytes / KB, m.sparse_bytes / KB, m.port,
-             f"{m.test_log_loss:.4f}", f"{m.test_auc:.4f}"] for m in measured]
+    rows = [[m.strategy, "-" if m.samples_per_s is None else round(m.samples_per_s), m.dense_bytes / KB,
+             m.sparse_bytes / KB, m.port, f"{m.test_log_loss:.4f}", f"{m.test_auc:.4f}"] for m in measured]
     time = ("seconds on this machine" if options.world == "process" else
             "virtual seconds of the simulator, in which messages take time and computing takes none")
     return Table(columns, rows, f"measured; samples/s of the median step, {time};\nbytes of the busiest port's busier "
@@ -97,8 +97,8 @@ def _overtaking(size: Size, S: int) -> str:
     K = overtaken_from(size, S)
     if K is None:
         return f"Hybrid with {_count(S, 'server')} stays below allreduce up to K = {WORKERS[-1]}."
-    return (f"From K = {K} on hybrid with {_count(S, 'server')} sends more than allreduce through its busiest port, the "
-            f"servers': more workers need more servers.")
+    return (f"From K = {K} on hybrid with {_count(S, 'server')} sends more than allreduce through its busiest port, "
+            f"a server's: more workers need more servers.")
 
 
 def _ratio(other: Measured, hybrid: Measured) -> str:

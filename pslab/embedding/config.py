@@ -81,7 +81,7 @@ def check_tables(tables: Sequence[EmbeddingBagConfig]) -> list[EmbeddingBagConfi
 
 
 def bags_of(features, feature: str, table: EmbeddingBagConfig):
-    """The bags of one feature, a JaggedTensor; ValueError when it is missing or holds an id that is no row of `table`."""
+    """The bags of one feature, a JaggedTensor; ValueError when it is missing or holds an id that `table` has not."""
     try:
         bags = features[feature]
     except KeyError:

@@ -45,7 +45,7 @@ class ShardedEmbeddingBagCollection(nn.Module):
         pulls = [self.backend.pull(lookup.keys, table=lookup.table) for lookup in lookups]
         pooled: dict[str, torch.Tensor] = {}
         for lookup, pull in zip(lookups, pulls):
-            rows = torch.as_tensor(self.backend.wait(pull))
+            rows = self.backend.wait(pull)
             anchor = torch.zeros(0, requires_grad=True)    # rows are no parameter: this makes autograd call back
             bags = _PullPool.apply(anchor, rows, lookup, self.backend)
             if lookup.divisor is not None:
@@ -59,7 +59,7 @@ class ShardedEmbeddingBagCollection(nn.Module):
         """All rows of one table, pulled: (R, D)."""
         for fused in self.fused:
             if table in [part.name for part in fused.tables]:
-                return torch.as_tensor(self.backend.wait(self.backend.pull(fused.keys(table), table=fused.name))).clone()
+                return self.backend.wait(self.backend.pull(fused.keys(table), table=fused.name)).clone()
         raise ValueError(f"table={table!r}; there are {', '.join(config.name for config in self.configs)}")
 
 

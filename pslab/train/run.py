@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -110,7 +111,7 @@ def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | 
     sums = zip(*[worker["loss_sums"] for worker in workers])
     losses = [sum(parts) / len(batch) for parts, batch in zip(sums, batches)]
     done_s = [max(times) for times in zip(*[worker["times_s"] for worker in workers])]
-    step_seconds = [after - before for before, after in zip(done_s, done_s[1:])]
+    step_seconds = [after - before for before, after in pairwise(done_s)]
     return JobResult(job, losses, step_seconds, sum(map(len, batches)), _whole_state(job, workers[0]["own"], servers),
                      [worker["stats"] for worker in workers], [server["stats"] for server in servers], run)
 
