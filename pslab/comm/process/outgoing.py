@@ -15,7 +15,7 @@ from ..face import Work
 class SendWork(Work):
     """Done when the buffer is free and, where asked for, the receiver has answered."""
 
-    __slots__ = ("control", "dst", "endpoint", "error", "leave_s", "owed", "tag")
+    __slots__ = ("control", "dst", "endpoint", "error", "leave_s", "lent", "owed", "tag")
 
     def __init__(self, endpoint, dst: int, tag: int, owed: int, control: bool):
         self.endpoint, self.dst, self.tag, self.owed, self.control = endpoint, dst, tag, owed, control
