@@ -22,7 +22,7 @@ class Blank:
 def drawn(monkeypatch):
     """A small log instead of the default one, so that a run takes a second."""
     monkeypatch.setattr("pslab.demo.show.load", lambda name, seed: synthetic_click_log(
-        seed, train_rows=2000, test_rows=400, tables=(60, 30, 20), num_dense=3))
+        1, train_rows=2000, test_rows=400, tables=(60, 30, 20), num_dense=3))
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ def show(options: Options) -> int:
     print(f"{words.model_table(ways)}\n{words.model_words(size, options)}\n")
 
     world = "processes" if options.world == "process" else "simulator"
-    note = (f"{log.name}, K = {options.workers}, S = {options.servers}, {options.batch_size} rows a step; left measured "
-            f"({world}), right modelled; dashed: as many servers as workers")
+    note = (f"{log.name}, K = {options.workers}, S = {options.servers}, {options.batch_size} rows a step; left "
+            f"measured ({world}), right modelled; dashed: as many servers as workers")
     write_aside(options.picture, draw(measured, ways, table, note).png())
     written = [f"picture: {options.picture}"]
     if options.json is not None:
