@@ -18,7 +18,7 @@ from ..errors import user_line
 from ..face import Endpoint, Link, Mail
 from . import board as notice
 from .channel import INLINE_LIMIT, Channel, Outgoing
-from .incoming import Incoming, RecvWork
+from .incoming import Incoming, LetterWait, RecvWork
 from .meter import Meter
 from .outgoing import SendWork, flags_of
 
@@ -291,19 +291,3 @@ class ProcessEndpoint(Endpoint):
         """What lies here that nobody asked for: the usual trace of a wrong tag."""
         kept = [f"rank {src} sent tag {tag}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
         return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""
-
-
-class LetterWait:
-    """Waiting for mail of one group."""
-
-    peer = None
-
-    def __init__(self, box: deque, timeout_s: float | None):
-        self.box, self.timeout_s = box, timeout_s
-
-    @property
-    def done(self) -> bool:
-        return bool(self.box)
-
-    def call(self) -> str:
-        return "poll()" if self.timeout_s is None else f"poll(timeout_s={self.timeout_s:g})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 
 import numpy as np
 
@@ -67,6 +68,22 @@ class RecvWork(Work):
     @property
     def peer(self) -> int:
         return self.src
+
+
+class LetterWait:
+    """Waiting for mail of one group."""
+
+    peer = None
+
+    def __init__(self, box: deque, timeout_s: float | None):
+        self.box, self.timeout_s = box, timeout_s
+
+    @property
+    def done(self) -> bool:
+        return bool(self.box)
+
+    def call(self) -> str:
+        return "poll()" if self.timeout_s is None else f"poll(timeout_s={self.timeout_s:g})"
 
 
 class Incoming:
