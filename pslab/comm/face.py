@@ -66,6 +66,8 @@ class Mail:
 class Work(ABC):
     """A send or receive under way."""
 
+    __slots__ = ()
+
     @abstractmethod
     def wait(self, timeout_s: float | None = None):
         """Block until done; a receive gives its tensor. TimeoutError after timeout_s."""
@@ -81,6 +83,8 @@ class Endpoint(ABC):
     `ctx` separates groups: only messages of equal ctx meet. `control` messages (barrier, split) cost time but are in no
     ledger. `sync`: the work is done when the receiver has the message, not when the buffer is free.
     """
+
+    __slots__ = ()
 
     rank: int
     world_size: int

@@ -82,7 +82,7 @@ class GreenletKernel(Kernel):
             task.carrier.switch(body)
 
     def check(self, me: Task) -> None:
-        if not _grad_enabled() or _any_autocast() or _backward() != -1:
+        if not _grad_enabled() or _any_autocast():
             _refuse_modes(me)
 
     def switch(self, me: Task, turn: Task) -> None:
@@ -94,7 +94,7 @@ class GreenletKernel(Kernel):
         if self.ending:
             raise Unwind
         me = self.running
-        if not _grad_enabled() or _any_autocast() or _backward() != -1:
+        if not _grad_enabled() or _any_autocast():
             _refuse_modes(me)
         me.waits_for = waits_for
         me.since_s = self.now
@@ -110,7 +110,6 @@ class GreenletKernel(Kernel):
         if turn is not me:
             self.running = turn
             turn.carrier.switch()
-        me.waits_for = None
 
     def unwind(self) -> None:
         for task in self.tasks:
@@ -137,12 +136,11 @@ class GreenletKernel(Kernel):
 
 _grad_enabled = torch.is_grad_enabled
 _any_autocast = torch._C._is_any_autocast_enabled
-_backward = torch._C._current_graph_task_id
 
 
 def _refuse_modes(task: Task) -> None:
-    what = ("under a changed grad mode (torch.no_grad or inference_mode)" if not _grad_enabled() else
-            "under autocast" if _any_autocast() else "inside a backward pass")
+    what = ("inside a backward pass" if torch._C._current_graph_task_id() != -1 else       # where grad mode is off, too
+            "under autocast" if _any_autocast() else "under a changed grad mode (torch.no_grad or inference_mode)")
     raise RuntimeError(f"rank {task.rank} waits in a comm call {what}, which greenlets cannot keep apart; "
                        "leave it before the call, or use SimWorld(..., engine='threads')")
 

@@ -30,6 +30,7 @@ class Fabric:
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
         self.endpoints: list[SimEndpoint] = []
+        self.short_way = True           # False lets every message take the plain way (see `fast`)
 
     def lane(self, src: int, dst: int) -> Lane:
         """The lane from src to dst, made at its first use."""
@@ -54,6 +55,9 @@ class Fabric:
 
 class SimEndpoint(Endpoint):
     """One rank's door. Its two ports are free from out_free_s and in_free_s on."""
+
+    __slots__ = ("fabric", "in_free_s", "kernel", "lanes_from", "lanes_to", "letters", "out_free_s", "polling", "rank",
+                 "seed", "task", "world_size")
 
     def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, world_size: int, seed: int):
         self.fabric, self.kernel, self.task = fabric, kernel, task

@@ -29,7 +29,7 @@ class Task:
         self.rank = rank
         self.carrier = None             # a greenlet, or a thread with its baton; None until it first runs
         self.endpoint = None
-        self.waits_for = None           # an object with describe(), while the rank waits
+        self.waits_for = None           # an object with describe(): what the rank waits, or last waited, for
         self.since_s = 0.0
         self.ended = False
         self.result = None
@@ -123,7 +123,6 @@ class Kernel:
         turn = self.pick()
         if turn is not me:
             self.switch(me, turn)
-        me.waits_for = None
 
     def in_caller(self, action: Callable[[], None]) -> None:
         """Let the caller do something (draw a progress bar, say) while the running rank waits for it."""
@@ -177,7 +176,6 @@ class Kernel:
                 if self._failed is None and not self.ending:
                     self._failed = task
             task.ended = True
-            task.waits_for = None
             self._left -= 1
             self.last_end_s = self.now
         return whole

@@ -27,7 +27,11 @@ class Lane:
     def take_ports(self, payload_bytes: int) -> tuple[float, float]:
         """When both ports are busy with this message: (start, end)."""
         sender, receiver = self.sender, self.receiver
-        start_s = max(sender.kernel.now, sender.out_free_s, receiver.in_free_s)
+        start_s = sender.kernel.now
+        if start_s < sender.out_free_s:
+            start_s = sender.out_free_s
+        if start_s < receiver.in_free_s:
+            start_s = receiver.in_free_s
         end_s = start_s + (self.overhead_s + payload_bytes / self.bandwidth_Bps)
         sender.out_free_s = receiver.in_free_s = end_s
         return start_s, end_s

@@ -24,6 +24,8 @@ from ..trace import Event
 from .kernel import Alarm, Deadline, Task
 from .lane import Lane
 
+SMALL_BYTES = 65536
+
 
 class Half(Work):
     """What sends and receives share: being waited for until `due_s`, which is None as long as there is no match."""
@@ -70,7 +72,8 @@ class Send(Half):
         if self.done:
             return
         sender = self.lane.sender
-        if self.error is None and (self.due_s is None or self.due_s > sender.kernel.now):
+        due_s = self.due_s
+        if (due_s is None or due_s > sender.kernel.now) and self.error is None:
             self._block(sender, timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
@@ -92,14 +95,14 @@ class Send(Half):
 class Receive(Half):
     """A tensor on its way in, to `out` or to memory of its own."""
 
-    __slots__ = ("array", "name", "op", "out", "posted", "send")
+    __slots__ = ("array", "blocked", "name", "op", "out", "posted", "send")
 
     def __init__(self, lane: Lane, key: tuple, out, array: np.ndarray | None, name: str | None, op: str | None,
                  control: bool = False):
         self.lane, self.key, self.out, self.array, self.name = lane, key, out, array, name
         self.op, self.control = op, control
         self.due_s = self.waiter = self.error = self.send = None
-        self.done = self.posted = False
+        self.done = self.posted = self.blocked = False        # blocked: in a recv of the short way
 
     def wait(self, timeout_s: float | None = None):
         if self.done:
@@ -200,7 +203,7 @@ def _control(tag: int) -> str:
 
 def seal_of(array: np.ndarray) -> int:
     """A checksum of the bytes; of large arrays, one of 4 KB that every byte has a part in (10 times faster)."""
-    if array.nbytes > 65536 and array.nbytes % 8 == 0:
+    if array.nbytes > SMALL_BYTES and array.nbytes % 8 == 0:
         words = array.reshape(-1).view(np.uint64)
         whole = len(words) // 512 * 512
         folded = np.bitwise_xor.reduce(words[:whole].reshape(-1, 512), axis=0)

@@ -96,7 +96,8 @@ class SimWorld:
 
     def _body(self, task: Task, program: Callable, args: tuple) -> Callable[[], object]:
         def body():
-            return program(SimComm(task.endpoint), *copy.deepcopy(tuple(args)))
+            comm, own = SimComm(task.endpoint), copy.deepcopy(tuple(args))
+            return program(comm, *own) if own else program(comm)
         return body
 
 
