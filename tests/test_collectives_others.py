@@ -1,5 +1,8 @@
 """broadcast, reduce_scatter, all_gather and all_to_all in the simulator: values, bytes per link, time, inputs kept."""
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,7 @@ from collectives_oracle import (
 )
 
 from pslab import cost
-from pslab.collectives import all_gather, all_to_all, broadcast, reduce_scatter
+from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, reduce_scatter
 from pslab.comm import SimWorld
 
 KS = (1, 2, 3, 5, 7)
@@ -62,7 +65,18 @@ def test_reduce_scatter_pieces_are_those_of_tensor_split_of_the_flat_tensor():
     expected = torch.tensor_split(3 * torch.arange(20.0).reshape(4, 5).t().reshape(-1), 3)
     for (mine, _), piece in zip(run.results, expected):
         assert torch.equal(mine, piece)
-        assert mine.untyped_storage().nbytes() == mine.nbytes, "the piece keeps the whole tensor alive"
+
+
+def test_reduce_scatter_does_not_keep_the_other_pieces_alive():
+    tracemalloc.start()
+    try:
+        run = SimWorld(4, trace=False).run(lambda comm: reduce_scatter(comm, np.ones(1 << 20, np.float32)))
+        gc.collect()                                     # the world's own records of the run
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(piece) for piece in run.results] == [1 << 18] * 4
+    assert held < 2 * 4 * (1 << 20), "four pieces of 1 MB, not four tensors of 4 MB"
 
 
 @pytest.mark.parametrize("K", KS)
@@ -187,3 +201,39 @@ def test_inputs_of_one_rank_do_not_leak_into_another_call():
     given = inputs(3, 8)
     for whole in SimWorld(3).run(program, per_rank=[(x,) for x in given]).results:
         np.testing.assert_array_equal(as_numpy(whole), sum(given))
+
+
+class WatchedWork:
+    def __init__(self, watched, work):
+        self.watched, self.work = watched, work
+
+    def wait(self):
+        self.watched.open -= 1
+        self.work.wait()
+
+
+class Watched:
+    """A comm that remembers its works: whoever leaves one without `wait` gives memory back that is still being read."""
+
+    def __init__(self, comm):
+        self.rank, self.world_size, self._comm, self.open = comm.rank, comm.world_size, comm, 0
+
+    def isend(self, *args):
+        self.open += 1
+        return WatchedWork(self, self._comm.isend(*args))
+
+    def recv(self, *args, **kwargs):
+        return self._comm.recv(*args, **kwargs)
+
+
+@pytest.mark.parametrize("call", [
+    lambda c, x: all_reduce(c, x), lambda c, x: reduce_scatter(c, x), lambda c, x: all_gather(c, x),
+    lambda c, x: all_to_all(c, [x] * c.world_size), lambda c, x: broadcast(c, x)],
+    ids=["all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast"])
+def test_every_send_is_waited_for(call):
+    def program(comm, x):
+        watched = Watched(comm)
+        call(watched, x)
+        return watched.open
+
+    assert SimWorld(5).run(program, torch.ones(9)).results == [0] * 5

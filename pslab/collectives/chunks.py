@@ -62,7 +62,7 @@ def copy_back(row: Flat, tensor) -> None:
             tensor[...] = row.reshape(tensor.shape)
         return
     row = as_tensor(row)
-    if row.data_ptr() != tensor.data_ptr() or tensor.is_conj() or tensor.is_neg():
+    if row.data_ptr() != tensor.data_ptr():
         with torch.no_grad():
             tensor.copy_(row.view(tensor.shape))
 
