@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import torch
 
 from pslab import cli
 from pslab.cost import ring_all_reduce
 from pslab.data import MissingData, load, synthetic_click_log
+from pslab.demo.train import job_of
 
 STEPS = 6
 
@@ -76,8 +78,18 @@ def test_the_whole_demo(demo, drawn, tmp_path):
 def test_all_strategies_learn_the_same_on_the_same_batches(demo, small):
     rows = list(by_strategy(demo()[0]).values())
     for row in rows[1:]:
-        for figure in ("first_loss", "last_loss", "test_log_loss", "test_auc"):
-            assert row[figure] == pytest.approx(rows[0][figure], abs=1e-3 if figure == "test_auc" else 1e-5)
+        assert row["losses"] == pytest.approx(rows[0]["losses"], abs=1e-5)
+        assert row["test_log_loss"] == pytest.approx(rows[0]["test_log_loss"], abs=1e-5)
+        assert row["test_auc"] == pytest.approx(rows[0]["test_auc"], abs=1e-3)
+
+
+def test_one_process_alone_stands_beside(demo, small):
+    figures, out, _ = demo("--workers", 3, "--servers", 1)
+    gap = max(abs(a - b) for row in figures["measured"] for a, b in zip(row["losses"], figures["alone"]["losses"]))
+    assert len(figures["alone"]["losses"]) == STEPS
+    assert 0 < gap < 1e-5
+    assert f"no step's loss is further from its than {gap:.1e}" in out
+    assert figures["alone"]["bytes"] == 0
 
 
 def test_figures_fit_the_closed_forms(demo, small):
@@ -122,25 +134,25 @@ def test_servers(demo, small):
     one, three = (by_strategy(demo("--servers", S)[0])["server"] for S in (1, 3))
     assert one["port"].startswith("server")
     assert one["bytes"] > 1.5 * three["bytes"]
-    assert one["last_loss"] == pytest.approx(three["last_loss"], abs=1e-6)
+    assert one["losses"][-1] == pytest.approx(three["losses"][-1], abs=1e-6)
 
 
 def test_workers(demo, small):
     two, four = (by_strategy(demo("--workers", K)[0]) for K in (2, 4))
     assert two["allreduce"]["bytes"] < four["allreduce"]["bytes"]          # 2(K-1)/K
     assert two["server"]["dense_bytes"] < four["server"]["dense_bytes"]    # K/S
-    assert two["hybrid"]["last_loss"] == pytest.approx(four["hybrid"]["last_loss"], abs=1e-5)
+    assert two["hybrid"]["losses"][-1] == pytest.approx(four["hybrid"]["losses"][-1], abs=1e-5)
 
 
 def test_batches_that_workers_cannot_share_evenly(demo, small):
     one, three = (by_strategy(demo("--workers", K, "--batch-size", 50)[0])["hybrid"] for K in (1, 3))
-    assert one["last_loss"] == pytest.approx(three["last_loss"], abs=1e-5)
+    assert one["losses"][-1] == pytest.approx(three["losses"][-1], abs=1e-5)
 
 
 @pytest.mark.parametrize("option", [("--steps", 3), ("--seed", 5), ("--batch-size", 100), ("--lr", 0.3)])
 def test_training_options(option, demo, small):
     base, changed = (demo("--strategy", "hybrid", *words)[0] for words in ((), option))
-    assert base["measured"][0]["last_loss"] != changed["measured"][0]["last_loss"]
+    assert base["measured"][0]["losses"][-1] != changed["measured"][0]["losses"][-1]
     assert base["measured"][0] == demo("--strategy", "hybrid")[0]["measured"][0]       # and nothing else varies
 
 
@@ -153,7 +165,7 @@ def test_world(demo, small):
     assert "processes of this machine" in out_process
     sim, process = sim["measured"][0], process["measured"][0]
     assert sim["seconds"] < 0.1 * process["seconds"]        # on the virtual clock computing takes no time
-    for figure in ("bytes", "dense_bytes", "sparse_bytes", "last_loss", "test_auc"):
+    for figure in ("bytes", "dense_bytes", "sparse_bytes", "losses", "test_auc"):
         assert sim[figure] == pytest.approx(process[figure])
     assert "hybrid   : 100%" in err
 
@@ -192,11 +204,30 @@ def test_one_worker_sends_nothing_through_a_ring(demo, small):
     assert "where allreduce sends nothing" in out
 
 
-def test_more_ranks_than_threads_are_kept_for(demo, small):
-    """66 ranks: above 64 the simulator would take greenlets, in which autograd cannot push."""
+def test_the_seed_reaches_data_order_and_parameters(demo, small, monkeypatch):
+    import pslab.demo.show as show_module
+    seen, load_log, train = [], show_module.load, show_module.train
+
+    def watched(options, log, batches, strategy, worlds):
+        order = torch.cat([batch.labels for batch in batches]).tolist()
+        if strategy == "hybrid":
+            seen.append((order, job_of(options, log, strategy).seed))
+        return train(options, log, batches, strategy, worlds)
+
+    monkeypatch.setattr(show_module, "load", lambda name, seed: seen.append(seed) or load_log(name, seed))
+    monkeypatch.setattr(show_module, "train", watched)
+    demo("--strategy", "hybrid", "--seed", 4)
+    demo("--strategy", "hybrid", "--seed", 5)
+    assert (seen[0], seen[2]) == (4, 5)
+    assert (seen[1][1], seen[3][1]) == (4, 5)
+    assert seen[1][0] != seen[3][0]
+
+
+def test_more_ranks_than_the_simulator_gives_threads(demo, small):
+    """66 ranks: above 64 they share one thread, autograd and all."""
     figures, _, _ = demo("--workers", 60, "--servers", 6, "--strategy", "hybrid", "--steps", 2)
-    assert figures["measured"][0]["last_loss"] == pytest.approx(
-        demo("--strategy", "hybrid", "--steps", 2)[0]["measured"][0]["last_loss"], abs=1e-5)
+    assert figures["measured"][0]["losses"][-1] == pytest.approx(
+        demo("--strategy", "hybrid", "--steps", 2)[0]["measured"][0]["losses"][-1], abs=1e-5)
 
 
 # ---- the progress bar lives while the run goes on -----------------------------------------------------------------
@@ -219,4 +250,4 @@ def test_progress_comes_while_training(demo, small, monkeypatch):
     monkeypatch.setattr(train_module, "tqdm", Watched)
     monkeypatch.setattr(train_module, "run_job", watched)
     demo("--strategy", "hybrid", "--world", "process")
-    assert events == [1] * STEPS + ["done"]
+    assert events == 2 * ([1] * STEPS + ["done"])       # hybrid, then the process alone

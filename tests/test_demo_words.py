@@ -11,7 +11,7 @@ from pslab.demo.picture import draw
 from pslab.demo.train import Measured, Size
 
 SIZE = Size(dense_parameters=1000, table_rows=5000, dim=16, rows_per_worker=200.0)
-BASE = Measured("hybrid", 1000.0, 1.0, "worker 0 out", 4000.0, 6000.0, 100.0, 0.7, 0.6, 0.55, 0.78)
+BASE = Measured("hybrid", 1000.0, 1.0, "worker 0 out", 4000.0, 6000.0, 100.0, [0.7, 0.6], 0.55, 0.78)
 
 
 def three(**changes):
@@ -49,9 +49,15 @@ def test_one_strategy_alone():
 
 
 def test_beside():
-    both = [BASE, replace(BASE, test_auc=0.79)]
-    assert words.beside(both, ("item", 0.7)) == "beside: item, test AUC 0.7000; trained minus that: +0.0800 to +0.0900"
-    assert words.beside([BASE], ("item", 0.8)).endswith("trained minus that: -0.0200")
+    both = [BASE, replace(BASE, test_auc=0.79, losses=[0.7, 0.6004])]
+    alone = replace(BASE, samples_per_s=800.0, losses=[0.7001, 0.6])
+    auc, single = words.beside(both, ("item", 0.7), alone).split("\n")
+    assert auc == "beside: item, test AUC 0.7000; trained minus that: +0.0800 to +0.0900"
+    assert single == ("beside: one process alone on the same batches: 800 samples/s, hybrid 1.25 times that; no step's "
+                      "loss is further from its than 4.0e-04")
+    auc, single = words.beside([BASE], ("item", 0.8), replace(alone, samples_per_s=None)).split("\n")
+    assert auc.endswith("trained minus that: -0.0200")
+    assert "samples/s" not in single
 
 
 @pytest.mark.parametrize("servers", [1, 2, 5])

@@ -111,9 +111,10 @@ def live(comm, strategy):
         return losses, trainer.state_dict(), trainer.predict(LOG.test)
 
 
+@pytest.mark.parametrize("engine", ["threads", "greenlets"])
 @pytest.mark.parametrize("strategy", ["server", "hybrid"])
-def test_step_predict_and_state_with_servers(strategy):
-    results = SimWorld(4).run(live, strategy).results[:2]
+def test_step_predict_and_state_with_servers(strategy, engine):
+    results = SimWorld(4, engine=engine).run(live, strategy).results[:2]
     reference = single()
     for i, loss in enumerate(reference.losses):
         assert (results[0][0][i] + results[1][0][i]) / 2 == pytest.approx(loss, abs=1e-5)

@@ -28,10 +28,11 @@ def show(options: Options) -> int:
 
     with Worlds(options) as worlds:
         measured = [train(options, log, batches, strategy, worlds) for strategy in options.strategies]
+        alone = train(options, log, batches, "single", worlds)
     yard = yardstick(log)
     ways = modelled.lines(size, max(options.servers, 1))
     table, sentence = words.results(measured, options), words.sentence(measured, size)
-    print(f"\n{table}\n{words.beside(measured, yard)}\n\n{sentence}\n")
+    print(f"\n{table}\n{words.beside(measured, yard, alone)}\n\n{sentence}\n")
     print(f"{words.model_table(ways)}\n{words.model_words(size, options)}\n")
 
     world = "processes" if options.world == "process" else "simulator"
@@ -40,12 +41,13 @@ def show(options: Options) -> int:
     write_aside(options.picture, draw(measured, ways, table, note).png())
     written = [f"picture: {options.picture}"]
     if options.json is not None:
+        yardstick_said = {"name": yard[0], "test_auc": yard[1]}
         parting = modelled.part_from(size, options.servers) if options.servers else None
         figures = {"pslab": pslab.__version__, "options": asdict(options),
                    "data": {"name": log.name, "note": log.note, "train_rows": len(log.train),
                             "test_rows": len(log.test)},
                    "size": asdict(size), "measured": [asdict(m) | {"bytes": m.bytes} for m in measured],
-                   "yardstick": {"name": yard[0], "test_auc": yard[1]}, "sentence": sentence,
+                   "alone": asdict(alone) | {"bytes": alone.bytes}, "yardstick": yardstick_said, "sentence": sentence,
                    "modelled": {"workers": modelled.WORKERS, "lines": [asdict(line) for line in ways],
                                 "dense_part_from": parting},
                    "seconds": time.perf_counter() - began}

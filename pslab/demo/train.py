@@ -33,8 +33,7 @@ class Measured:
     dense_bytes: float
     sparse_bytes: float
     header_bytes: float
-    first_loss: float
-    last_loss: float
+    losses: list[float]
     test_log_loss: float
     test_auc: float
 
@@ -55,9 +54,11 @@ class Size:
 
 
 def job_of(options: Options, log: ClickLog, strategy: str) -> Job:
-    """The main job's model and options under one strategy."""
-    return Job(tables_of(log, DIM), log.num_dense, strategy, options.workers,
-               options.servers if strategy in NEEDS_SERVERS else 0, BOTTOM, TOP, AdaGrad(options.lr), seed=options.seed)
+    """The main job's model and options under one strategy; "single" is the reference, one process alone."""
+    workers = 1 if strategy == "single" else options.workers
+    servers = options.servers if strategy in NEEDS_SERVERS else 0
+    return Job(tables_of(log, DIM), log.num_dense, strategy, workers, servers, BOTTOM, TOP, AdaGrad(options.lr),
+               seed=options.seed)
 
 
 class Worlds:
@@ -69,9 +70,8 @@ class Worlds:
     def of(self, size: int) -> ProcessWorld | SimWorld:
         """The world of `size` ranks."""
         if size not in self._made:
-            # In the simulator a thread per rank, also above 64: autograd, which pushes rows, is not greenlet-safe.
             self._made[size] = (ProcessWorld(size, seed=self.options.seed) if self.options.world == "process" else
-                                SimWorld(size, engine="threads", seed=self.options.seed, trace=False))
+                                SimWorld(size, seed=self.options.seed, trace=False))
         return self._made[size]
 
     def __enter__(self) -> Worlds:
@@ -102,8 +102,7 @@ def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, 
     labels = log.test.labels.numpy()
     step_s = float(np.median(result.step_seconds))
     return Measured(strategy, options.batch_size / step_s if step_s else None, result.seconds, f"{name} {way}", dense,
-                    sparse, header, result.losses[0], result.losses[-1], log_loss(labels, logits),
-                    auc(labels, logits))
+                    sparse, header, result.losses, log_loss(labels, logits), auc(labels, logits))
 
 
 def size_of(options: Options, log: ClickLog, batches: list[Batch]) -> Size:

@@ -38,12 +38,18 @@ def results(measured: Sequence[Measured], options: Options) -> Table:
                                 f"direction, keys and values without headers")
 
 
-def beside(measured: Sequence[Measured], yard: tuple[str, float]) -> str:
-    """The yardstick for the AUCs."""
+def beside(measured: Sequence[Measured], yard: tuple[str, float], alone: Measured) -> str:
+    """The yardstick for the AUCs, and one process alone."""
     name, value = yard
     gaps = [m.test_auc - value for m in measured]
     low, high = f"{min(gaps):+.4f}", f"{max(gaps):+.4f}"
-    return f"beside: {name}, test AUC {value:.4f}; trained minus that: {low if low == high else f'{low} to {high}'}"
+    gap = max(abs(a - b) for m in measured for a, b in zip(m.losses, alone.losses))
+    first = measured[0]
+    speed = "" if alone.samples_per_s is None or first.samples_per_s is None else (
+        f" {alone.samples_per_s:,.0f} samples/s, {first.strategy} {first.samples_per_s / alone.samples_per_s:.2f} "
+        f"times that;")
+    return (f"beside: {name}, test AUC {value:.4f}; trained minus that: {low if low == high else f'{low} to {high}'}\n"
+            f"beside: one process alone on the same batches:{speed} no step's loss is further from its than {gap:.1e}")
 
 
 def sentence(measured: Sequence[Measured], size: Size) -> str:

@@ -59,9 +59,9 @@ class Trainer:
 
     def predict(self, batch: Batch) -> torch.Tensor:
         """Logits (B,) with the parameters of all finished rounds. No gradients, no messages between workers."""
-        with torch.no_grad():
-            self._strategy.sync()
-            return self.model(batch.dense, batch.sparse)
+        self._strategy.sync()
+        # Detached, not under no_grad: ranks that share a thread may not wait for rows under a grad mode of their own.
+        return self.model(batch.dense, batch.sparse).detach()
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All parameters by name, copies: those of a local model of the same shape, wherever they live now."""
