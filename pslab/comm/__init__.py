@@ -10,10 +10,10 @@ from .ledger import Ledger
 from .run import Run
 from .trace import Event, Span, Trace
 
-__all__ = ["Comm", "CommError", "Deadlock", "Event", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
+__all__ = ["Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
            "RankError", "Run", "SimWorld", "Span", "Stalled", "Trace", "Wait", "WireError", "Work"]
 
-_LATE = {"SimWorld": ".sim", "ProcessWorld": ".process"}
+_LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process"}
 
 
 def __getattr__(name: str):

@@ -1,16 +1,20 @@
 """The simulated world: one process, virtual time, a thousand ranks.
 
     world      what a caller sees: SimWorld(...).run(program)
-    kernel     the clock, the queue of events, the ranks
+    kernel     the clock, the queue, whose turn it is
     carriers   what a rank runs on: a thread or a greenlet
-    endpoint   what a rank calls; mail and time
-    transfer   tensors between two ranks: match, ports, landing
+    endpoint   what a rank calls
+    lane       ports, and what waits between two ranks
+    transfer   tensors: a send and a receive meet
+    letter     mail
+    fast       the short way for the commonest case
     deadlock   the table of who waits for whom
-    globals    torch's and Python's global state, one copy a rank
-    watch      a rank that never comes back; prints of ranks
-    faults     loss, duplication, delay, stragglers, crashes
+    faults     what can go wrong
+    state      global generators, one set a rank
+    watch      prints, and a rank that never comes back
 """
 
+from .faults import Faults
 from .world import SimWorld
 
-__all__ = ["SimWorld"]
+__all__ = ["Faults", "SimWorld"]

@@ -3,8 +3,9 @@
     threads      rank 0 ──release baton 1──> rank 1 ──release baton 2──> rank 2      any program, up to 64 ranks
     greenlets    rank 0 ──────switch───────> rank 1 ──────switch───────> rank 2      ten times faster, one thread
 
-Both give exactly one rank its turn. A thread has its own grad mode and autocast; greenlets share those of the caller's
-thread, so there no rank may stop while it has changed them, nor inside a backward pass.
+Both give exactly one rank its turn. A thread has its own grad mode, autocast and random generators. Greenlets share
+those of the caller's thread: no rank may stop while it has changed the modes, or inside a backward pass, and a
+program that draws from the global generators, and not from comm.rng, draws from one that all ranks share.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ import torch
 from greenlet import greenlet
 
 from .kernel import Kernel, Task, Unwind
+from .state import Generators
 
 
 class ThreadKernel(Kernel):
     """A thread a rank, started at its first turn. Its baton is a lock, released to hand over the turn."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self._generators = Generators(seed)
 
     def prepare(self, bodies: dict) -> None:
         self._bodies = bodies
@@ -30,6 +36,7 @@ class ThreadKernel(Kernel):
         """A thread keeps its own modes, so its rank may stop at any time."""
 
     def switch(self, me: Task, turn: Task) -> None:
+        self._generators.leave(me)
         self.running = turn
         if turn.carrier is None:
             turn.carrier = _Baton(threading.Thread(target=self._carry, args=(turn,), daemon=True,
@@ -38,6 +45,7 @@ class ThreadKernel(Kernel):
         else:
             turn.carrier.lock.release()
         me.carrier.lock.acquire()
+        self._generators.enter(me)
         if self.ending and me is not self.main:
             raise Unwind
 
@@ -45,6 +53,7 @@ class ThreadKernel(Kernel):
         if self.running is not self.main:       # the caller was interrupted while a rank had its turn
             raise_in(self.running.carrier.thread.ident, Unwind)
             self.main.carrier.lock.acquire()
+            self._generators.enter(self.main)
         for task in self.tasks:
             if task.carrier is not None:
                 if not task.ended:
@@ -58,6 +67,7 @@ class ThreadKernel(Kernel):
         return task.carrier.thread.ident if task.carrier else None
 
     def _carry(self, task: Task) -> None:
+        self._generators.enter(task)
         try:
             self._bodies[task]()
         finally:
@@ -74,7 +84,13 @@ class _Baton:
 class GreenletKernel(Kernel):
     """All ranks on the caller's thread, each with its own stack of calls."""
 
+    def __init__(self, seed: int):
+        super().__init__()
+        self._generators = Generators(seed)
+
     def prepare(self, bodies: dict) -> None:
+        self._generators.leave(self.main)
+        self._generators.enter(Task(0))
         self._thread = threading.get_ident()
         self.main.carrier = greenlet.getcurrent()
         for task, body in bodies.items():
@@ -117,6 +133,7 @@ class GreenletKernel(Kernel):
                 self.running = task
                 task.carrier.throw(Unwind)
         self.running = self.main
+        self._generators.enter(self.main)
 
     def frame(self, task: Task):
         return task.carrier.gr_frame if task.carrier else None

@@ -1,21 +1,24 @@
-"""The table of who waits for whom when nobody can go on, and what was sent and never received."""
+"""Why nobody can go on: the table of who waits for whom, and what was sent and never received.
+
+    rank  call                waiting for  waited   where
+    0     recv(src=1, tag=0)  rank 1       2e-05 s  cell:3 in program    rank 1 has sent tag 7; rank 1 has ended
+"""
 
 from __future__ import annotations
 
-from ..errors import Wait, frame_line
+from ..errors import _PACKAGE, Wait, _where, frame_line
 from .kernel import Kernel, Task
 from .transfer import Receive, Send
 
 
-def waits(kernel: Kernel, fabric) -> list[Wait]:
-    """One row for every rank that waits."""
+def waits(kernel: Kernel) -> list[Wait]:
+    """One row for every rank that waits. Ranks are world ranks, also of calls in a subgroup."""
     rows = []
     for task in kernel.tasks:
-        if task.ended or task.waits_for is None:
-            continue
-        call, peer = task.waits_for.describe()
-        rows.append(Wait(task.rank, call, peer, kernel.now - task.since_s, frame_line(kernel.frame(task)),
-                         _note(kernel, fabric, task)))
+        if not task.ended and task.waits_for is not None:
+            call, peer = task.waits_for.describe()
+            rows.append(Wait(task.rank, call, peer, kernel.now - task.since_s, frame_line(kernel.frame(task)),
+                             _note(kernel, task)))
     return rows
 
 
@@ -24,21 +27,32 @@ def undelivered(fabric) -> list[str]:
     return [_sentence(send) for lane in fabric.lanes() for send in lane.halves(Send) if not send.control]
 
 
+def line_of(error: BaseException) -> str:
+    """The innermost line outside the kit that an exception passed."""
+    step, line = error.__traceback__, ""
+    while step is not None:
+        if not step.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            line = _where(step.tb_frame)
+        step = step.tb_next
+    return line
+
+
 def _sentence(send: Send) -> str:
-    where = f", {'send' if send.sync else 'isend'} at {send.where}" if send.where else ""
+    where = f" ({'send' if send.sync else 'isend'} at {send.where})" if send.where else ""
     return (f"rank {send.lane.sender.rank} to rank {send.lane.receiver.rank}, tag {send.key[1]}: "
-            f"{send.name}{list(send.array.shape)} sent at {send.posted_s:.3g} s{where}")
+            f"{send.name}{list(send.array.shape)}, sent at {send.posted_s:.3g} s{where}")
 
 
-def _note(kernel: Kernel, fabric, task: Task) -> str:
+def _note(kernel: Kernel, task: Task) -> str:
     half, notes = task.waits_for, []
     peer = half.describe()[1]
     if peer is None:
         return ""
-    others = half.lane.halves(Send if isinstance(half, Receive) else Receive)
+    receiving = isinstance(half, Receive)
+    others = half.lane.halves(Send if receiving else Receive)
     tags = ", ".join(map(str, sorted({other.key[1] for other in others if not other.control})))
     if tags:
-        notes.append(f"rank {peer} {'has sent' if isinstance(half, Receive) else 'receives'} tag {tags}")
+        notes.append(f"rank {peer} {'has sent' if receiving else 'receives'} tag {tags}")
     if kernel.tasks[peer].ended:
         notes.append(f"rank {peer} has ended")
     return "; ".join(notes)

@@ -16,6 +16,7 @@ from ..errors import user_line
 from ..face import Endpoint, Link, Mail
 from ..ledger import Ledger
 from ..trace import Event, Span
+from .faults import Faults
 from .kernel import Alarm, Deadline, Kernel, Task, Unwind
 from .lane import Lane
 from .letter import Letter
@@ -25,19 +26,21 @@ from .transfer import Receive, Send, begin, seal_of
 class Fabric:
     """The links between the ranks and the records of a run."""
 
-    def __init__(self, link: Link, links: dict[tuple[int, int], Link], trace: bool, on_report: Callable | None):
-        self.link, self.links, self.on_report = link, links, on_report
+    def __init__(self, link: Link, links: dict[tuple[int, int], Link], trace: bool, on_report: Callable | None,
+                 faults: Faults):
+        self.link, self.links, self.on_report, self.faults = link, links, on_report, faults
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
         self.endpoints: list[SimEndpoint] = []
-        self.short_way = True           # False lets every message take the plain way (see `fast`)
+        self.short_way = not trace and faults == Faults()       # else every message takes the plain way (see `fast`)
 
     def lane(self, src: int, dst: int) -> Lane:
         """The lane from src to dst, made at its first use."""
         lane = self.endpoints[src].lanes_to.get(dst)
         if lane is None:
             sender, receiver = self.endpoints[src], self.endpoints[dst]
-            lane = Lane(sender, receiver, self.links.get((src, dst), self.link))
+            lane = Lane(sender, receiver, self.links.get((src, dst), self.link),
+                        self.faults.of_lane(src, dst))
             sender.lanes_to[dst] = receiver.lanes_from[src] = lane
         return lane
 
@@ -107,7 +110,11 @@ class SimEndpoint(Endpoint):
         lane.header_bytes += len(letter.head)
         letter.start_s, letter.end_s = lane.take_ports(letter.payload_bytes)
         letter.arrive_s = letter.end_s + lane.latency_s
-        self.kernel.at(letter.arrive_s, letter)
+        if lane.faults is None:
+            self.kernel.at(letter.arrive_s, letter)
+            return
+        for arrive_s in lane.faults.of_letter(letter.arrive_s, lane.latency_s):
+            self.kernel.at(arrive_s, letter.copy(arrive_s))
 
     def poll(self, ctx: int, timeout_s: float | None) -> Mail | None:
         kernel = self.kernel
@@ -133,7 +140,7 @@ class SimEndpoint(Endpoint):
         self._let_pass("sleep", seconds, _SLEEP)
 
     def compute(self, seconds: float) -> None:
-        self._let_pass("compute", seconds, _COMPUTE)
+        self._let_pass("compute", seconds * self.fabric.faults.slow.get(self.rank, 1.0), _COMPUTE)
 
     def report(self, value) -> None:
         on_report = self.fabric.on_report

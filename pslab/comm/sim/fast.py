@@ -27,10 +27,10 @@ class SimComm(Comm):
     def __init__(self, endpoint, members=None, ctx: int = 0):
         super().__init__(endpoint, members, ctx)
         self._to: dict[int, Lane] = {}          # by rank of this group, once the plain way has checked it;
-        self._from: dict[int, Lane] = {}        # always empty while a trace is kept
+        self._from: dict[int, Lane] = {}        # always empty where everything takes the plain way
         self._blocked: Receive | None = None
         self._kernel = endpoint.kernel
-        self._short = endpoint.fabric.events is None and endpoint.fabric.short_way
+        self._short = endpoint.fabric.short_way
 
     def isend(self, tensor, dst: int, tag: int = 0):
         lane = self._to.get(dst)

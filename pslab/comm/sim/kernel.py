@@ -82,7 +82,7 @@ class Kernel:
         self.ending = False             # the run is over: whoever waits is thrown an Unwind
         self.tasks: list[Task] = []
         self._left = 0
-        self._failed: Task | None = None
+        self.failed: Task | None = None
         self._request: tuple[Task, Callable] | None = None
         self._times: list[float] = []
         self._at: dict[float, list] = {}
@@ -124,6 +124,13 @@ class Kernel:
         if turn is not me:
             self.switch(me, turn)
 
+    def fail(self, task: Task, error: BaseException) -> Task:
+        """End the run with this error of a task, unless it is ending already; the caller has the next turn."""
+        task.error = error
+        if self.failed is None and not self.ending:
+            self.failed = task
+        return self.main
+
     def in_caller(self, action: Callable[[], None]) -> None:
         """Let the caller do something (draw a progress bar, say) while the running rank waits for it."""
         if self.ending:
@@ -145,8 +152,8 @@ class Kernel:
             for task in self.tasks:
                 self.at(0.0, task)
             self._loop()
-            if self._failed is not None:
-                raise explain(self._failed) or self._failed.error
+            if self.failed is not None:
+                raise explain(self.failed) or self.failed.error
             if self._left:
                 raise explain(None)
         finally:
@@ -157,7 +164,7 @@ class Kernel:
         turn = self.pick()
         while turn is not self.main:
             self.switch(self.main, turn)
-            if self._failed is not None or not self._left:
+            if self.failed is not None or not self._left:
                 return
             if self._request is not None:
                 (turn, action), self._request = self._request, None
@@ -172,9 +179,7 @@ class Kernel:
             except Unwind:
                 pass
             except BaseException as error:  # noqa: BLE001 - whatever ends a rank ends the run, and is raised there
-                task.error = error
-                if self._failed is None and not self.ending:
-                    self._failed = task
+                self.fail(task, error)
             task.ended = True
             self._left -= 1
             self.last_end_s = self.now

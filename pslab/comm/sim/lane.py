@@ -15,11 +15,11 @@ from collections import deque
 class Lane:
     """From `sender` to `receiver` (endpoints)."""
 
-    __slots__ = ("bandwidth_Bps", "header_bytes", "keys_bytes", "latency_s", "messages", "overhead_s", "receiver",
-                 "sender", "vals_bytes", "waiting")
+    __slots__ = ("bandwidth_Bps", "faults", "header_bytes", "keys_bytes", "latency_s", "messages", "overhead_s",
+                 "receiver", "sender", "vals_bytes", "waiting")
 
-    def __init__(self, sender, receiver, link):
-        self.sender, self.receiver = sender, receiver
+    def __init__(self, sender, receiver, link, faults=None):
+        self.sender, self.receiver, self.faults = sender, receiver, faults
         self.latency_s, self.overhead_s, self.bandwidth_Bps = link.latency_s, link.overhead_s, link.bandwidth_Bps
         self.vals_bytes = self.keys_bytes = self.header_bytes = self.messages = 0
         self.waiting: dict = {}         # (ctx, tag): a Send or a Receive that waits for the other, or a deque of them

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 
@@ -32,6 +33,12 @@ class Letter:
         self.vals_bytes = sum(array.nbytes for array, name in views) - self.keys_bytes
         self.payload_bytes = head_bytes + self.keys_bytes + self.vals_bytes
         self.posted_s = sender.kernel.now
+
+    def copy(self, arrive_s: float) -> Letter:
+        """One that arrives at another time, with tensors of its own."""
+        other = copy.copy(self)
+        other.arrive_s, other.tensors = arrive_s, [(array.copy(), name) for array, name in self.tensors]
+        return other
 
     def fire(self) -> Task | None:
         """It arrives. The rank to wake, if one polls for it."""

@@ -80,7 +80,7 @@ class Send(Half):
         if self.seal is not None and self.seal != seal_of(self.array):
             raise CommError(f"rank {sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
                             f"tag={self.key[1]}){' at ' + self.where if self.where else ''} was changed before its "
-                            f"wait() ({user_line(2)}); wait first, or send a copy")
+                            f"wait() ({user_line(1)}); wait first, or send a copy")
         if not self.landed:
             self.array = self.array.copy()
         self.done = True
@@ -177,6 +177,8 @@ def begin(send: Send, receive: Receive) -> None:
     if send.start_s is None:            # else it is under way, and the receive it was for has been withdrawn
         send.start_s, send.due_s = lane.take_ports(send.payload_bytes)
         send.arrive_s = send.due_s + lane.latency_s
+        if lane.faults is not None:
+            send.arrive_s = lane.faults.of_tensor(send.arrive_s)
         if send.waiter is not None:
             kernel.at(send.due_s, send.waiter)
     receive.due_s, receive.send = send.arrive_s, send

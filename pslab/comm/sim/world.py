@@ -9,9 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
-import torch
-
-from ..errors import Deadlock, RankDied, Stalled
+from ..errors import CommError, Deadlock, RankDied, Stalled, Wait
 from ..face import Link
 from ..run import Run
 from ..trace import Trace
@@ -19,8 +17,10 @@ from . import deadlock
 from .carriers import GreenletKernel, ThreadKernel
 from .endpoint import Fabric, SimEndpoint
 from .fast import SimComm
-from .kernel import Task
-from .watch import Prints, Watch
+from .faults import Crash, Faults
+from .kernel import Kernel, Task
+from .state import fresh_modes
+from .watch import Hung, Prints, Watch
 
 ENGINES = ("auto", "threads", "greenlets")
 MOST_THREADS = 64
@@ -34,8 +34,8 @@ class SimWorld:
                overhead and bandwidth, and that link's latency. There is still one outgoing and one incoming port a
                rank, shared by all its links, so a slow link keeps its ports longer.
     engine     'threads', 'greenlets', or 'auto': threads up to 64 ranks. Both give the same run.
-    seed       of comm.rng, and of the ranks' global generators
-    faults     a `Faults`
+    seed       of comm.rng, and of the global generators of torch, NumPy and Python that ranks find
+    faults     what goes wrong, a `Faults`
     trace      False keeps no trace, which is faster and lighter
     """
 
@@ -54,59 +54,96 @@ class SimWorld:
             raise ValueError(f"link={link!r}; a Link is needed")
         self.world_size, self.link, self.links = world_size, link or Link(), dict(links or {})
         self.engine = ("threads" if world_size <= MOST_THREADS else "greenlets") if engine == "auto" else engine
-        self.seed, self.faults, self.trace = seed, faults, trace
+        if faults is not None and not isinstance(faults, Faults):
+            raise ValueError(f"faults={faults!r}; a Faults is needed")
+        self.seed, self.faults, self.trace = seed, faults or Faults(), trace
+        self.faults.check_ranks(world_size)
 
     def run(self, program: Callable, *args, per_rank: Sequence[tuple] | None = None, timeout_s: float = 30.0,
             on_report: Callable[[int, object], None] | None = None) -> Run:
         """Call program(comm, *args) on every rank, or program(comm, *per_rank[rank]).
 
-        Every rank gets its own copy of its arguments, as in every world. Raises what a rank raised, with a note that
+        Every rank gets its own copy of its arguments, as in every world; what a program closes over is shared.
+        Prints of ranks are shown when the run is over, sorted by rank. Raises what a rank raised, with a note that
         names the rank; Deadlock at once when nobody can ever go on; Stalled when the program left tensors that nobody
-        received, or when a rank kept its turn for timeout_s real seconds (an endless loop; a rank that is stuck in
-        compiled code is only found out when it returns).
+        received, or when a rank kept its turn for timeout_s real seconds (an endless loop; one that is stuck inside
+        compiled code leaves when that returns). CommErrors carry the run's `ledger` and `trace` so far.
         """
-        if per_rank is not None and (args or len(per_rank) != self.world_size):
-            raise ValueError(f"per_rank has {len(per_rank)} entries and there are {len(args)} further arguments; one "
-                             f"tuple for each of the {self.world_size} ranks and no further arguments are needed")
-        if not timeout_s > 0:
-            raise ValueError(f"timeout_s={timeout_s}; must be above 0")
-        kernel = ThreadKernel() if self.engine == "threads" else GreenletKernel()
-        fabric = Fabric(self.link, self.links, self.trace, on_report)
+        arguments = self._check(program, args, per_rank, timeout_s)
+        kernel = (ThreadKernel if self.engine == "threads" else GreenletKernel)(self.seed)
+        fabric = Fabric(self.link, self.links, self.trace, on_report, self.faults)
         bodies = {}
         for rank in range(self.world_size):
             task = Task(rank)
             task.endpoint = SimEndpoint(fabric, kernel, task, self.world_size, self.seed)
             fabric.endpoints.append(task.endpoint)
-            bodies[task] = self._body(task, program, args if per_rank is None else per_rank[rank])
+            bodies[task] = _body(task, program, arguments[rank])
+            if rank in self.faults.crash:
+                kernel.at(self.faults.crash[rank], Crash(kernel, task))
 
         def explain(failed: Task | None) -> BaseException | None:
-            table = deadlock.waits(kernel, fabric)
             if failed is None:
-                return Deadlock("deadlock: no rank can ever go on", table, deadlock.undelivered(fabric))
-            return _as_caller_sees_it(failed, table, timeout_s)
+                return Deadlock("deadlock: no rank can ever go on", deadlock.waits(kernel),
+                                deadlock.undelivered(fabric))
+            return _as_caller_sees_it(failed, kernel, timeout_s)
 
         prints = Prints(kernel, self.world_size)
-        with torch.enable_grad(), prints, Watch(kernel, timeout_s):
-            kernel.run(bodies, explain)
-        left = deadlock.undelivered(fabric)
-        if left:
-            raise Stalled("the program ended with tensors that nobody received", [], left)
-        return Run([task.result for task in kernel.tasks], kernel.last_end_s, fabric.ledger(),
-                   Trace(self.world_size, fabric.events or (), fabric.spans or ()), prints.texts())
+        try:
+            with fresh_modes(), prints, Watch(kernel, timeout_s):
+                kernel.run(bodies, explain)
+            left = deadlock.undelivered(fabric)
+            if left:
+                raise Stalled("the program ended with tensors that nobody received", [], left)
+        except CommError as error:
+            error.ledger, error.trace = fabric.ledger(), self._trace(fabric)
+            raise
+        return Run([task.result for task in kernel.tasks], kernel.last_end_s, fabric.ledger(), self._trace(fabric),
+                   prints.texts())
 
-    def _body(self, task: Task, program: Callable, args: tuple) -> Callable[[], object]:
-        def body():
-            comm, own = SimComm(task.endpoint), copy.deepcopy(tuple(args))
-            return program(comm, *own) if own else program(comm)
-        return body
+    def _trace(self, fabric: Fabric) -> Trace:
+        return Trace(self.world_size, fabric.events or (), fabric.spans or ())
+
+    def _check(self, program, args: tuple, per_rank, timeout_s: float) -> list[tuple]:
+        """The arguments of each rank."""
+        if not callable(program):
+            raise ValueError(f"program={program!r}; a function of (comm, ...) is needed")
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s={timeout_s}; more than 0 seconds are needed")
+        if per_rank is None:
+            return [args] * self.world_size
+        if args:
+            raise ValueError("give either the same arguments to all ranks, or per_rank=, not both")
+        if len(per_rank) != self.world_size or not all(isinstance(own, (tuple, list)) for own in per_rank):
+            raise ValueError(f"per_rank holds {len(per_rank)} entries; one tuple of arguments for each of the "
+                             f"{self.world_size} ranks is needed")
+        return [tuple(own) for own in per_rank]
 
 
-def _as_caller_sees_it(failed: Task, table: list, timeout_s: float) -> BaseException | None:
+def _body(task: Task, program: Callable, args: tuple) -> Callable[[], object]:
+    def body():
+        comm = SimComm(task.endpoint)
+        if not args:
+            return program(comm)
+        try:
+            own = copy.deepcopy(args)
+        except (TypeError, RuntimeError, copy.Error) as error:
+            raise ValueError(f"the arguments of rank {task.rank} cannot be copied ({error}); let the program close "
+                             "over what all ranks may share") from error
+        return program(comm, *own)
+    return body
+
+
+def _as_caller_sees_it(failed: Task, kernel: Kernel, timeout_s: float) -> BaseException | None:
     error = failed.error
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         died = RankDied(failed.rank, exitcode=code)
         died.__cause__ = error
         return died
-    error.add_note(f"raised by rank {failed.rank}")
+    if isinstance(error, Hung):
+        row = Wait(failed.rank, "computing", None, timeout_s, deadlock.line_of(error), "real seconds")
+        return Stalled(f"rank {failed.rank} kept its turn for {timeout_s:g} s of real time",
+                       [row, *deadlock.waits(kernel)])
+    if not isinstance(error, RankDied):
+        error.add_note(f"raised by rank {failed.rank}")
     return None
