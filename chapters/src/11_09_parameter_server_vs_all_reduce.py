@@ -34,9 +34,15 @@ from pslab.comm import Link, ProcessWorld, SimWorld
 from pslab.data import auc, synthetic_click_log
 from pslab.ps import SGD, AdaGrad, KVServer, KVWorker, TableConfig, serve
 from pslab.train import Job, run_job, tables_of
-from pslab.viz import Box, Note, Question, Table
+from pslab.viz import Box, Note, Table
 
 torch.set_num_threads(1)
+
+
+def yes(truth):
+    return "yes" if truth else "NO"
+
+
 
 # %% [markdown]
 # ## 1. The two architectures, side by side · *Beginner*
@@ -51,14 +57,14 @@ torch.set_num_threads(1)
 
 # %%
 def gradient_of(rank, K, P):
-    """Small whole numbers, different for every rank and place: a mix-up shows, and sums are exact."""
+    """Whole numbers, different for every rank and place: a mix-up shows, and sums are exact."""
     return (torch.arange(P) % 1000 * K + rank).float()
 
 
 def ring_program(comm, P):
-    weights = torch.zeros(P)                                  # everyone has everything
+    weights = torch.zeros(P)                           # everyone has everything
     gradient = gradient_of(comm.rank, comm.world_size, P)
-    collectives.all_reduce(comm, gradient)                    # now the sum over all ranks, on all ranks
+    collectives.all_reduce(comm, gradient)             # the sum over all ranks, on all ranks
     return weights - gradient
 
 
@@ -69,13 +75,13 @@ def ring_program(comm, P):
 
 # %%
 def server_program(comm, K, P):
-    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1.0))]     # rows begin at zero
-    if comm.rank >= K:                                                         # the last ranks are servers
+    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1.0))]  # all zero at first
+    if comm.rank >= K:                                        # the last ranks are servers
         return serve(comm, KVServer(tables, comm.rank - K, comm.world_size - K, range(K)))
     with KVWorker(comm, range(K, comm.world_size), tables) as kv:
         gradient = gradient_of(comm.rank, K, P)
         kv.push(range(P), gradient[:, None], table="weights")
-        kv.clock()                                                             # the round ends here
+        kv.clock()                                            # the round ends here
         return kv.wait(kv.pull(range(P), table="weights"))[:, 0]
 
 
@@ -100,7 +106,7 @@ viz.links(ring.ledger, title="Ring all-reduce: four workers")
 
 # %%
 server = SimWorld(4 + 1).run(server_program, 4, SIZE)
-viz.links(server.ledger, servers=1, kind="vals", title="Parameter server: four workers, one server")
+viz.links(server.ledger, servers=1, kind="vals", title="Server: four workers, one server")
 
 # %% [markdown]
 # In the ring every rank has one arrow out and one in, all equally wide: no place is special. With a server all arrows
@@ -112,7 +118,7 @@ viz.spacetime(ring, title="The ring: everyone sends and receives at the same tim
 
 # %%
 names = ["worker 0", "worker 1", "worker 2", "worker 3", "server 0"]
-viz.spacetime(server, names=names, title="The server: pushes queue at its port, then answers do", rows=4)
+viz.spacetime(server, names=names, title="The server: pushes stand in line, then rows", rows=4)
 
 # %% [markdown]
 # In the ring all bands run side by side. At the server they stand in line, first going in and then coming out, because
@@ -135,13 +141,16 @@ viz.spacetime(server, names=names, title="The server: pushes queue at its port, 
 
 # %%
 IN_PRINT = {
-    "all-reduce, busiest link": "0.35 GB", "server, busiest link": "3.20 GB", "dense ratio": "9.1x",
-    "rows touched": "32,768", "share touched": "0.0328 %", "server, sparse step": "33.554 MB",
-    "all-reduce of the table": "716.800 GB", "sparse ratio": "21,362x",
+    "all-reduce, busiest link": "0.35 GB", "server, busiest link": "3.20 GB",
+    "dense ratio": "9.1x", "rows touched": "32,768", "share touched": "0.0328 %",
+    "server, sparse step": "33.554 MB", "all-reduce of the table": "716.800 GB",
+    "sparse ratio": "21,362x",
 }
-A = cost.accounting_11_9(P=50_000_000, K=8, bytes_per_param=4, V=100_000_000, D=128, ids_per_step=4096)
+A = cost.accounting_11_9(P=50_000_000, K=8, bytes_per_param=4,
+                         V=100_000_000, D=128, ids_per_step=4096)
+ours = A.printed()
 Table(["figure", "in print", "computed", "same"],
-      [[name, text, A.printed()[name], "yes" if A.printed()[name] == text else "NO"] for name, text in IN_PRINT.items()])
+      [[name, text, ours[name], yes(ours[name] == text)] for name, text in IN_PRINT.items()])
 
 # %% [markdown]
 # Every figure comes out as printed, so the arithmetic is right. But look again at the first two lines: are they the same
@@ -151,21 +160,22 @@ Table(["figure", "in print", "computed", "same"],
 # %%
 BANDWIDTH_BPS = 12.5e9
 ring_s = cost.ring_all_reduce(A.P, A.K).seconds(0, BANDWIDTH_BPS)
-apart_s, beside_s = (cost.server_step_s(A.P, A.K, 1, 0, BANDWIDTH_BPS, overlap) for overlap in (0, 1))
-rows = [
-    ["as printed: ring one way, server both", viz.sized(A.ring_one_way), viz.sized(A.server_both_ways), A.printed_dense_ratio],
-    ["one way, both", viz.sized(A.ring_one_way), viz.sized(A.server_one_way), A.fair_dense_ratio],
-    ["both ways, both", viz.sized(A.ring_both_ways), viz.sized(A.server_both_ways), A.server_both_ways / A.ring_both_ways],
-    ["time, pull after push", f"{ring_s * 1e3:.0f} ms", f"{apart_s * 1e3:.0f} ms", apart_s / ring_s],
-    ["time, pull beside push", f"{ring_s * 1e3:.0f} ms", f"{beside_s * 1e3:.0f} ms", beside_s / ring_s],
-]
-Table(["counted", "ring", "server", "server / ring"], [[*row[:3], f"{row[3]:.2f}"] for row in rows],
-      note="time: modelled, bandwidth only")
+apart_s = cost.server_step_s(A.P, A.K, S=1, alpha_s=0, bandwidth_Bps=BANDWIDTH_BPS, overlap=0)
+beside_s = cost.server_step_s(A.P, A.K, S=1, alpha_s=0, bandwidth_Bps=BANDWIDTH_BPS, overlap=1)
+counts = [("as printed: ring one way, server both", A.ring_one_way, A.server_both_ways),
+          ("one way, both sides", A.ring_one_way, A.server_one_way),
+          ("both ways, both sides", A.ring_both_ways, A.server_both_ways)]
+times = [("time, pull after push", ring_s, apart_s), ("time, pull beside push", ring_s, beside_s)]
+rows = [[what, viz.sized(ours), viz.sized(its), f"{its / ours:.2f}"] for what, ours, its in counts]
+rows += [[what, f"{1e3 * ours:.0f} ms", f"{1e3 * its:.0f} ms", f"{its / ours:.2f}"]
+         for what, ours, its in times]
+Table(["counted", "ring", "server", "server / ring"], rows, note="time: modelled, bandwidth only")
 
 # %%
-Note(f"Counted alike the ring is **{A.fair_dense_ratio:.2f}** times lighter, $K^2/(2(K-1))$, and not "
-     f"{A.printed_dense_ratio:.1f} times. The larger figure comes back as a ratio of *times*, but only if pulling and "
-     f"pushing never overlap on a full-duplex link. Both are true sentences; a number without its unit is neither.")
+Note(f"Counted alike the ring is **{A.fair_dense_ratio:.2f}** times lighter, $K^2/(2(K-1))$, and "
+     f"not {A.printed_dense_ratio:.1f} times. The larger figure comes back as a ratio of *times*, "
+     f"but only if pulling and pushing never overlap on a full-duplex link. Both are true "
+     f"sentences; a number without its unit is neither.")
 
 # %% [markdown]
 # ### Does a real run agree?
@@ -185,8 +195,9 @@ def compare(run, expected):
     rows = []
     for rank, port in enumerate(expected.ports):
         counted = run.ledger.port(rank, "vals")
-        rows.append([rank, *counted, *port, "yes" if counted == port else "NO"])
-    return Table(["rank", "counted out (B)", "counted in (B)", "predicted out (B)", "predicted in (B)", "same"], rows)
+        rows.append([rank, *counted, *port, yes(counted == port)])
+    return Table(["rank", "counted out (B)", "counted in (B)",
+                  "predicted out (B)", "predicted in (B)", "same"], rows)
 
 
 print("ring, 3 processes")
@@ -214,9 +225,9 @@ Table(["run", *(f"{kind} (B)" for kind in kinds), "messages"],
 ring = SimWorld(8, trace=False).run(ring_program, A.P // 1000)
 server = SimWorld(8 + 1, trace=False).run(server_program, 8, A.P // 1000)
 one_way, (out, into) = max(ring.ledger.port(0)), server.ledger.port(8, "vals")
-print(f"ring, busiest port, one way      {one_way:>9,} B   x 1000 = {one_way * 1000 / 1e9:.2f} GB")
-print(f"server's port, one way           {into:>9,} B   x 1000 = {into * 1000 / 1e9:.2f} GB")
-print(f"server's port, both ways         {out + into:>9,} B   x 1000 = {(out + into) * 1000 / 1e9:.2f} GB")
+for what, count in (("ring, busiest port, one way", one_way), ("server's port, one way", into),
+                    ("server's port, both ways", out + into)):
+    print(f"{what:28} {count:>9,} B   x 1000 = {count * 1000 / 1e9:.2f} GB")
 
 # %% [markdown]
 # The three figures of the first table, counted on links this time.
@@ -228,15 +239,16 @@ print(f"server's port, both ways         {out + into:>9,} B   x 1000 = {(out + i
 
 # %%
 ks = list(range(2, 65))
-series = {"ring": [cost.ring_all_reduce(A.P, k).busiest / 1e9 for k in ks]}
-for S in (1, 8):
-    series[f"{S} server" + "s" * (S > 1)] = [cost.parameter_server(A.P, k, S).busiest / 1e9 for k in ks]
-viz.curve(ks, series, looks={"ring": "allreduce", "1 server": "server", "8 servers": "amber"}, log="xy",
-          xlabel="workers K (count)", ylabel="busiest port, per direction (GB)", mark=(8, "the printed example"),
-          title="Dense step of fifty million parameters", rows=6)
+series = {"ring": [cost.ring_all_reduce(A.P, k).busiest / 1e9 for k in ks],
+          "1 server": [cost.parameter_server(A.P, k, S=1).busiest / 1e9 for k in ks],
+          "8 servers": [cost.parameter_server(A.P, k, S=8).busiest / 1e9 for k in ks]}
+viz.curve(ks, series, title="Dense step of fifty million parameters", log="xy", rows=6,
+          xlabel="workers K (count)", ylabel="busiest port, per direction (GB)",
+          looks={"ring": "allreduce", "1 server": "server", "8 servers": "amber"},
+          mark=(8, "the printed example"))
 
 # %% [markdown]
-# The ring doubles from two workers to many and then stays below $2Pb$: *asymptotically* flat. And bytes are not all.
+# The ring nearly doubles from two workers to many and then stays below $2Pb$: *asymptotically* flat. And bytes are not all.
 # Each of its $2(K-1)$ rounds pays the latency α once more. The next cell runs a *small* all-reduce of a thousand numbers
 # in the simulator with a latency of 10 µs: watch what happens to the time as workers are added.
 
@@ -244,10 +256,11 @@ viz.curve(ks, series, looks={"ring": "allreduce", "1 server": "server", "8 serve
 link = Link(latency_s=10e-6, bandwidth_Bps=BANDWIDTH_BPS)
 rows = []
 for k in (2, 8, 32, 128):
-    run, form = SimWorld(k, link=link, trace=False).run(ring_program, 1_000), cost.ring_all_reduce(1_000, k)
-    rows.append([k, 2 * (k - 1) / k, form.busiest, form.rounds, round(run.seconds * 1e6, 2),
-                 round(form.seconds(10e-6, BANDWIDTH_BPS) * 1e6, 2)])
-Table(["K", "2(K-1)/K", "bytes a port", "rounds", "simulated (µs)", "α–β formula (µs)"], rows)
+    run = SimWorld(k, link=link, trace=False).run(ring_program, 1_000)
+    form = cost.ring_all_reduce(1_000, k)
+    times = [round(1e6 * t, 2) for t in (run.seconds, form.seconds(10e-6, BANDWIDTH_BPS))]
+    rows.append([k, 2 * (k - 1) / k, form.busiest, form.rounds, *times])
+Table(["K", "2(K-1)/K", "bytes a port", "rounds", "simulated (µs)", "formula (µs)"], rows)
 
 # %% [markdown]
 # The bytes settle, the time grows with every worker: for small messages the ring's cost is *linear* in $K$, and it is
@@ -260,7 +273,8 @@ Table(["K", "2(K-1)/K", "bytes a port", "rounds", "simulated (µs)", "α–β fo
 
 # %%
 options = [("ring, no servers", cost.ring_all_reduce(A.P, A.K), 0)]
-options += [(f"{S} server{'s' * (S > 1)}, own machines", cost.parameter_server(A.P, A.K, S), S) for S in (1, 2, 4, 8)]
+options += [(f"{S} server{'s' * (S > 1)}, own machines", cost.parameter_server(A.P, A.K, S), S)
+            for S in (1, 2, 4, 8)]
 options += [("8 servers beside the 8 workers", cost.colocated_servers(A.P, A.K), 0)]
 Table(["architecture", "extra machines", "busiest port, per direction"],
       [[name, extra, viz.sized(traffic.busiest)] for name, traffic, extra in options])
@@ -280,14 +294,15 @@ Table(["architecture", "extra machines", "busiest port, per direction"],
 # %%
 def sharded_program(comm, P):
     gradient = gradient_of(comm.rank, comm.world_size, P)
-    mine = collectives.reduce_scatter(comm, gradient)         # this rank's piece of the summed gradient
-    shard = torch.zeros(len(mine)) - mine                     # a server's step, on the own piece only
+    mine = collectives.reduce_scatter(comm, gradient)         # this rank's piece of the sum
+    shard = torch.zeros(len(mine)) - mine                     # a server's step, own piece only
     return torch.cat(collectives.all_gather(comm, shard))     # everyone pulls every piece
 
 
-sharded, whole = SimWorld(4).run(sharded_program, 1001), SimWorld(4).run(ring_program, 1001)
-print("same weights, bit for bit:", all(torch.equal(a, b) for a, b in zip(sharded.results, whole.results)))
-print("same bytes on every link: ", (sharded.ledger.counts == whole.ledger.counts).all())
+sharded, whole = (SimWorld(4).run(program, 1001) for program in (sharded_program, ring_program))
+same = all(torch.equal(a, b) for a, b in zip(sharded.results, whole.results))
+print("same weights, bit for bit:", yes(same))
+print("same bytes on every link: ", yes((sharded.ledger.counts == whole.ledger.counts).all()))
 
 # %% [markdown]
 # Same weights, same bytes, and optimizer state for only one $K$-th of the parameters on each rank. That is the idea of
@@ -322,9 +337,10 @@ viz.busiest_link_widget()
 # 4,096. How large is that table, and what share of it does a step touch?
 
 # %%
-print(f"table                       {A.table_bytes / 1e9:.1f} GB")
-print(f"touched by one worker       {A.ids_per_step:,} rows, {100 * A.touched_share_worker:.4f} % of the table")
-print(f"touched by all, at most     {A.rows_touched:,} rows, {100 * A.touched_share:.4f} % of the table")
+print(f"table                    {A.table_bytes / 1e9:.1f} GB")
+for who, rows, share in (("one worker", A.ids_per_step, A.touched_share_worker),
+                         ("all, at most", A.rows_touched, A.touched_share)):
+    print(f"touched by {who:12}  {rows:>6,} rows, {100 * share:.4f} % of the table")
 
 # %% [markdown]
 # A dense all-reduce cannot know which rows are zero and carries them all. A server carries the touched rows, twice. The
@@ -333,15 +349,13 @@ print(f"touched by all, at most     {A.rows_touched:,} rows, {100 * A.touched_sh
 # ratios below is the smallest?
 
 # %%
-rows = [
-    ["all links, no keys: as printed", A.table_ring_total, A.sparse_total, A.printed_sparse_ratio],
-    ["all links, with 8-byte keys", A.table_ring_total, A.sparse_total_with_keys,
-     A.table_ring_total / A.sparse_total_with_keys],
-    ["busiest port, ring one way, server both", A.table_ring_one_way, A.sparse_total, A.listing_sparse_ratio],
-    ["busiest port, one way on both sides", A.table_ring_one_way, A.sparse_one_way, A.fair_sparse_ratio],
-]
+counts = [("all links, no keys: as printed", A.table_ring_total, A.sparse_total),
+          ("all links, with 8-byte keys", A.table_ring_total, A.sparse_total_with_keys),
+          ("busiest port, ring one way, server both", A.table_ring_one_way, A.sparse_total),
+          ("busiest port, one way on both sides", A.table_ring_one_way, A.sparse_one_way)]
 Table(["counted", "dense all-reduce", "one server", "ratio"],
-      [[name, viz.sized(ring, 4), viz.sized(server, 4), f"{ratio:,.0f}"] for name, ring, server, ratio in rows])
+      [[what, viz.sized(ring, 4), viz.sized(server, 4), f"{ring / server:,.0f}"]
+       for what, ring, server in counts])
 
 # %% [markdown]
 # One comparison, four ratios, and the printed one is the largest. All of them are in the thousands, so the verdict
@@ -358,30 +372,33 @@ Table(["counted", "dense all-reduce", "one server", "ratio"],
 rows = []
 for k in (2, 3, 4, 8, 16):
     a = cost.accounting_11_9(K=k)
-    rows.append([k, viz.sized(a.gather_total, 4), viz.sized(a.sparse_total_with_keys, 4), a.gather_over_server,
-                 viz.sized(a.gather_memory_bytes)])
-Table(["K", "sparse all-gather, all links", "server, all links", "gather / server", "memory a worker, gather"], rows)
+    rows.append([k, viz.sized(a.gather_total, 4), viz.sized(a.sparse_total_with_keys, 4),
+                 a.gather_over_server, viz.sized(a.gather_memory_bytes)])
+Table(["K", "sparse all-gather, all links", "server, all links", "gather / server",
+       "memory a worker, gather"], rows)
 
 # %%
-Note(f"With two workers the gather moves *half* of what the server moves: rows are local, so there is nothing to pull. With "
-     f"three they are equal, with {A.K} the gather moves {A.gather_over_server} times as much, {viz.sized(A.gather_total, 4)}. "
-     f"It is no rival that loses by a factor of {A.printed_sparse_ratio:,.0f}. What decides against it is the last column: "
-     f"every worker must hold all {viz.sized(A.table_bytes)}. **Capacity** decides, then bytes.")
+Note(f"With two workers the gather moves *half* of what the server moves: rows are local, so there "
+     f"is nothing to pull. With three they are equal, with {A.K} the gather moves "
+     f"{A.gather_over_server} times as much, {viz.sized(A.gather_total, 4)}. It is no rival that "
+     f"loses by a factor of {A.printed_sparse_ratio:,.0f}. What decides against it is the last "
+     f"column: every worker must hold all {viz.sized(A.table_bytes)}. **Capacity** decides, then "
+     f"bytes.")
 
 # %% [markdown]
 # The same three rivals side by side, in the unit that sets the time of a step. The axis is logarithmic: each grid line
 # is a factor of ten.
 
 # %%
-KEY, ROW = 8, A.D * 4
-busiest = [A.table_ring_one_way, cost.sparse_all_gather(A.ids_per_step, A.K, ROW, KEY).busiest,
-           cost.sparse_server(A.ids_per_step, A.K, 1, ROW, KEY).busiest,
-           cost.sparse_server(A.ids_per_step, A.K, 8, ROW, KEY).busiest]
-viz.bars(["dense all-reduce", "sparse all-gather", "one server", "eight servers"],
-         {"busiest port, per direction": [n / 1e6 for n in busiest]}, unit="MB", log=True,
-         looks={"dense all-reduce": "allreduce", "sparse all-gather": "gather", "one server": "server",
-                "eight servers": "server"}, title="One sparse step, eight workers, keys counted",
-         quantity="busiest port, per direction")
+n, K, ROW = A.ids_per_step, A.K, A.D * 4
+busiest = {"dense all-reduce": A.table_ring_one_way,
+           "sparse all-gather": cost.sparse_all_gather(n, K, ROW).busiest,
+           "one server": cost.sparse_server(n, K, 1, ROW).busiest,
+           "eight servers": cost.sparse_server(n, K, 8, ROW).busiest}
+viz.bars(list(busiest), {"busiest port": [count / 1e6 for count in busiest.values()]}, unit="MB",
+         log=True, quantity="busiest port, per direction",
+         looks=dict(zip(busiest, ("allreduce", "gather", "server", "server"))),
+         title="One sparse step, eight workers, keys counted")
 
 # %% [markdown]
 # Per direction, *one* server and the sparse all-gather are nearly equal: the server's port sees the rows of all workers,
@@ -430,9 +447,9 @@ def dense_program(comm, V, n, D):
 
 def gather_program(comm, V, n, D):
     table = np.zeros((V, D), np.float32)
-    ids, grads = rows_of(comm.rank, V, n, D)
-    for their_ids, their_grads in zip(collectives.all_gather(comm, ids), collectives.all_gather(comm, grads)):
-        table[their_ids.numpy()] -= their_grads.numpy()       # ids of one worker are distinct
+    ids, grads = (collectives.all_gather(comm, mine) for mine in rows_of(comm.rank, V, n, D))
+    for their_ids, their_grads in zip(ids, grads):
+        table[their_ids] -= their_grads.numpy()               # one worker's ids are distinct
     return table
 
 
@@ -445,15 +462,16 @@ V, n, D = 2_000, 40, 16
 
 
 def three_rivals(K, worlds):
-    dense, gather = (worlds[K].run(program, V, n, D) for program in (dense_program, gather_program))
+    dense = worlds[K].run(dense_program, V, n, D)
+    gather = worlds[K].run(gather_program, V, n, D)
     server = worlds[K + 1].run(sparse_server_program, K, V, n, D)
-    runs = {"dense all-reduce": (dense, cost.ring_all_reduce(V * D, K).total, dense.results[0]),
-            "sparse all-gather": (gather, cost.sparse_all_gather(n, K, 4 * D).total, gather.results[0]),
-            "one server": (server, cost.sparse_server(n, K, 1, 4 * D).total, server.results[K])}
-    for name, (run, predicted, table) in runs.items():
+    for name, run, owner, predicted in (
+            ("dense all-reduce", dense, 0, cost.ring_all_reduce(V * D, K)),
+            ("sparse all-gather", gather, 0, cost.sparse_all_gather(n, K, 4 * D)),
+            ("one server", server, K, cost.sparse_server(n, K, 1, 4 * D))):
         counted = run.ledger.total("vals") + run.ledger.total("keys")
-        same = np.array_equal(table, dense.results[0])
-        yield [K, name, counted, predicted, "yes" if counted == predicted else "NO", "yes" if same else "NO"]
+        same = np.array_equal(run.results[owner], dense.results[0])
+        yield [K, name, counted, predicted.total, yes(counted == predicted.total), yes(same)]
 
 
 pair = ProcessWorld(2)
@@ -498,17 +516,21 @@ def other_conventions(K, V, n, D):
 
 
 def worked(V, K=4, n=300, D=8):
-    sparse = SimWorld(K + 2, trace=False).run(sparse_server_program, K, V, n, D)     # two servers
+    sparse = SimWorld(K + 2, trace=False).run(sparse_server_program, K, V, n, D)   # 2 servers
     dense = SimWorld(K, trace=False).run(dense_program, V, n, D)
     by_server, by_ring = np.concatenate(sparse.results[K:]) / K, dense.results[0] / K
-    wrong = [int((table != by_ring).any(1).sum()) for table in other_conventions(K, V, n, D)]
+    others = other_conventions(K, V, n, D)
+    wrong = [int((table != by_ring).any(1).sum()) for table in others]
     moved = [run.ledger.total("vals") + run.ledger.total("keys") for run in (sparse, dense)]
-    touched = int(by_ring.any(1).sum())
-    return [V, *moved, "yes" if np.array_equal(by_server, by_ring) else "NO", touched, *wrong]
+    return [V, *moved, yes(np.array_equal(by_server, by_ring)), int(by_ring.any(1).sum()), *wrong]
 
 
-Table(["V", "sparse moved (B)", "dense moved (B)", "tables equal", "rows touched", "wrong: mean of touching",
-       "wrong: last writer"], [worked(V) for V in (1_000, 10_000)])
+# %% [markdown]
+# One table of a thousand rows, one of ten thousand, the same number of touched rows in both.
+
+# %%
+Table(["V", "sparse moved (B)", "dense moved (B)", "tables equal", "rows touched",
+       "wrong: mean of touching", "wrong: last writer"], [worked(V) for V in (1_000, 10_000)])
 
 # %% [markdown]
 # Bit for bit the same table. With ten times the rows the sparse combine moves exactly the same bytes and the dense one
@@ -522,13 +544,17 @@ Table(["V", "sparse moved (B)", "dense moved (B)", "tables equal", "rows touched
 # eight workers. Which one can never be reached?
 
 # %%
-views = [("all links, keys free", 128, 0, 1, "totals"), ("all links, 8-byte keys", 128, 8, 1, "totals"),
-         ("all links, 8-byte keys", 16, 8, 1, "totals"), ("all links, 8-byte keys", 1, 8, 1, "totals"),
-         ("server both ways, ring one way", 128, 0, 1, "busiest"), ("one way, both sides", 128, 0, 1, "direction"),
+views = [("all links, keys free", 128, 0, 1, "totals"),
+         ("all links, 8-byte keys", 128, 8, 1, "totals"),
+         ("all links, 8-byte keys", 16, 8, 1, "totals"),
+         ("all links, 8-byte keys", 1, 8, 1, "totals"),
+         ("server both ways, ring one way", 128, 0, 1, "busiest"),
+         ("one way, both sides", 128, 0, 1, "direction"),
          ("one way, both sides", 128, 8, 8, "direction")]
+flips = [cost.crossover_fraction(8, *how) for _, *how in views]
 Table(["counted", "D", "key (B)", "S", "flips when one worker touches"],
-      [[name, D, key, S, f"{100 * cost.crossover_fraction(8, D, key, S, view):.1f} % of the rows"]
-       for name, D, key, S, view in views], note=f"the printed example touches {100 * A.touched_share_worker:.4f} %")
+      [[*view[:4], f"{100 * flip:.1f} % of the rows"] for view, flip in zip(views, flips)],
+      note=f"the printed example touches {100 * A.touched_share_worker:.4f} %")
 
 # %% [markdown]
 # The answer depends on the question: from a tenth of the rows to more rows than there are. A share above one hundred per
@@ -544,9 +570,11 @@ viz.curve([100 * share for share in shares],
           {"dense all-reduce": [2 * (k - 1) * v * row / 1e9 for _ in shares],
            "one server": [2 * k * share * v * row / 1e9 for share in shares],
            "sparse all-gather": [k * (k - 1) * share * v * row / 1e9 for share in shares]},
-          looks={"dense all-reduce": "allreduce", "one server": "server", "sparse all-gather": "gather"}, log="xy", rows=7,
-          xlabel="rows one worker touches (% of the table)", ylabel="bytes over all links (GB)",
-          mark=(100 * A.touched_share_worker, "the printed example"), title="Bytes against the share of touched rows")
+          looks={"dense all-reduce": "allreduce", "one server": "server",
+                 "sparse all-gather": "gather"},
+          xlabel="rows one worker touches (% of the table)", ylabel="bytes, all links (GB)",
+          mark=(100 * A.touched_share_worker, "the printed example"), log="xy", rows=7,
+          title="Bytes against the share of touched rows")
 
 # %% [markdown]
 # Three straight lines, of which one is level: that is the whole story of bytes.
@@ -557,11 +585,15 @@ viz.curve([100 * share for share in shares],
 # network holds few and is touched everywhere. Each half goes where the sections above send it:
 
 # %%
-boxes = [Box("batch", "a worker's part\nof the batch", (0, 1)), Box("pull", "pull the rows\nit names", (1, 0), "server"),
-         Box("forward", "forward,\nbackward", (2, 1)), Box("push", "push row\ngradients", (3, 0), "server"),
-         Box("ring", "all-reduce dense\ngradients", (3, 2), "allreduce"), Box("clock", "end of\nthe round", (4, 1))]
-arrows = [("batch", "pull", "unique ids"), ("pull", "forward", "rows"), ("batch", "forward", "dense features"),
-          ("forward", "push", "few rows"), ("forward", "ring", "everything"), ("push", "clock", ""), ("ring", "clock", "")]
+boxes = [Box("batch", "a worker's part\nof the batch", (0, 1)),
+         Box("pull", "pull the rows\nit names", (1, 0), "server"),
+         Box("forward", "forward,\nbackward", (2, 1)),
+         Box("push", "push row\ngradients", (3, 0), "server"),
+         Box("ring", "all-reduce dense\ngradients", (3, 2), "allreduce"),
+         Box("clock", "end of\nthe round", (4, 1))]
+arrows = [("batch", "pull", "unique ids"), ("pull", "forward", "rows"),
+          ("batch", "forward", "dense features"), ("forward", "push", "few rows"),
+          ("forward", "ring", "everything"), ("push", "clock", ""), ("ring", "clock", "")]
 viz.flow(boxes, arrows, title="One step of one worker in the hybrid")
 
 # %% [markdown]
@@ -570,13 +602,14 @@ viz.flow(boxes, arrows, title="One step of one worker in the hybrid")
 # labels drawn by a planted model, so that the best reachable AUC is known. How is the model divided?
 
 # %%
-log = synthetic_click_log(seed=9, train_rows=20_000, test_rows=4_000, tables=(20_000, 2_000, 100))
+log = synthetic_click_log(seed=9, train_rows=20_000, test_rows=4_000,
+                          tables=(20_000, 2_000, 100))
 batches = list(log.batches(512, seed=0, steps=25))
 
 
 def job(strategy, workers=2):
-    return Job(tables_of(log, 16), num_dense=log.train.dense.shape[1], strategy=strategy, workers=workers, servers=2,
-               bottom=(32, 16), top=(32, 1), optimizer=AdaGrad(0.1))
+    return Job(tables_of(log, 16), num_dense=log.train.dense.shape[1], strategy=strategy,
+               workers=workers, servers=2, bottom=(32, 16), top=(32, 1), optimizer=AdaGrad(0.1))
 
 
 for feature in log.features:
@@ -590,8 +623,9 @@ print(f"dense    {dense_bytes:>6,} B in both networks")
 # the same model?
 
 # %%
-results = {strategy: run_job(world, job(strategy), batches)
-           for strategy, world in (("hybrid", server_world), ("server", server_world), ("allreduce", pair))}
+results = {"hybrid": run_job(server_world, job("hybrid"), batches),
+           "server": run_job(server_world, job("server"), batches),
+           "allreduce": run_job(pair, job("allreduce"), batches)}
 results["single"] = run_job(SimWorld(1), job("single", workers=1), batches)
 
 
@@ -600,11 +634,13 @@ def test_auc(result):
         return auc(log.test.labels, result.model()(log.test.dense, log.test.sparse))
 
 
-reference = results["single"].losses
-Table(["strategy", "first loss", "last loss", "largest gap to the reference", "test AUC"],
-      [[name, f"{r.losses[0]:.3f}", f"{r.losses[-1]:.3f}",
-        "below 0.00001" if max(abs(a - b) for a, b in zip(r.losses, reference)) < 1e-5 else "LARGE", f"{test_auc(r):.2f}"]
-       for name, r in results.items()], note=f"{len(batches)} steps; the planted model itself reaches an AUC of {log.best_auc:.2f}")
+rows = []
+for name, result in results.items():
+    gap = max(abs(a - b) for a, b in zip(result.losses, results["single"].losses))
+    rows.append([name, f"{result.losses[0]:.3f}", f"{result.losses[-1]:.3f}",
+                 "below 0.00001" if gap < 1e-5 else "LARGE", f"{test_auc(result):.2f}"])
+Table(["strategy", "first loss", "last loss", "largest gap to the reference", "test AUC"], rows,
+      note=f"{len(batches)} steps; the planted model reaches an AUC of {log.best_auc:.2f}")
 
 # %% [markdown]
 # All four follow the same path, step by step. The strategies differ in what they *move*, not in what they learn, and that
@@ -613,16 +649,20 @@ Table(["strategy", "first loss", "last loss", "largest gap to the reference", "t
 
 # %%
 def busiest_per_step(result):
-    """(rank, dense bytes, sparse bytes) a step at the port direction that carried most, keys counted, headers not."""
-    ledger, steps, K = result.run.ledger, len(batches), result.job.workers
+    """(which port, its bytes a step): the direction that carried most; keys, but no headers."""
+    ledger, K = result.run.ledger, result.job.workers
     ports = {(rank, way): ledger.port(rank, "vals")[way] + ledger.port(rank, "keys")[way]
              for rank in range(ledger.world_size) for way in (0, 1)}
     rank, way = max(ports, key=ports.get)
-    return f"{'worker' if rank < K else 'server'}, {('out', 'in')[way]}", ports[rank, way] / steps
+    port = f"{'worker' if rank < K else 'server'}, {('out', 'in')[way]}"
+    return port, ports[rank, way] / len(batches)
 
 
-rows_a_step = np.mean([sum(len(torch.unique(batch.shard(k, 2).sparse[f.name].values)) for f in log.features)
-                       for batch in batches for k in range(2)])
+def unique_rows(part):
+    return sum(len(torch.unique(part.sparse[f.name].values)) for f in log.features)
+
+
+rows_a_step = np.mean([unique_rows(batch.shard(k, 2)) for batch in batches for k in range(2)])
 table_rows = sum(f.num_embeddings for f in log.features)
 print(f"unique rows a worker and step: {rows_a_step:.0f} of {table_rows:,} on average")
 
@@ -634,9 +674,10 @@ print(f"unique rows a worker and step: {rows_a_step:.0f} of {table_rows:,} on av
 rows = []
 for strategy in ("allreduce", "server", "hybrid"):
     port, counted = busiest_per_step(results[strategy])
-    model = cost.strategy_port_bytes(strategy, 2, 2, dense_bytes, table_rows, 64, round(rows_a_step))
-    rows.append([strategy, port, f"{counted:,.0f}", f"{model.busiest:,}", f"{counted / model.busiest:.3f}"])
-Table(["strategy", "busiest port", "counted (B a step)", "model (B a step)", "counted / model"], rows)
+    model = cost.strategy_port_bytes(strategy, 2, 2, dense_bytes, table_rows, row_bytes=64,
+                                     rows_per_worker=round(rows_a_step)).busiest
+    rows.append([strategy, port, f"{counted:,.0f}", f"{model:,}", f"{counted / model:.3f}"])
+Table(["strategy", "busiest port", "counted (B a step)", "model (B a step)", "ratio"], rows)
 
 # %% [markdown]
 # For the ring the model is exact: nothing about it depends on the data. With servers the busiest port carries visibly
@@ -645,18 +686,19 @@ Table(["strategy", "busiest port", "counted (B a step)", "model (B a step)", "co
 # %%
 handed_out = [sum(table["vals_out_bytes"] for table in stats["tables"].values())
               for stats in results["hybrid"].server_stats]
-Note(f"Server 0 answered {100 * handed_out[0] / sum(handed_out):.0f} % of the rows, server 1 "
-     f"{100 * handed_out[1] / sum(handed_out):.0f} %. Each owns half of the *rows*, but the small and popular tables lie at the "
-     f"end of the range. **Even rows are not even load**: that is what a partition is chosen for.")
+shares = [100 * count / sum(handed_out) for count in handed_out]
+Note(f"Server 0 answered {shares[0]:.0f} % of the rows, server 1 {shares[1]:.0f} %. Each owns half "
+     f"of the *rows*, but the small and popular tables lie at the end of the range. **Even rows "
+     f"are not even load**: that is what a partition is chosen for.")
 
 # %% [markdown]
 # All the same the hybrid moves least of the three. By how much? Name the denominator each time.
 
 # %%
-counted = {strategy: busiest_per_step(results[strategy])[1] for strategy in ("allreduce", "server", "hybrid")}
+counted = {strategy: busiest_per_step(result)[1] for strategy, result in results.items()}
 for other in ("allreduce", "server"):
-    less = 1 - counted["hybrid"] / counted[other]
-    print(f"hybrid, busiest port: {100 * less:.1f} % fewer bytes a step than {other!r} ({counted[other]:,.0f} B)")
+    less = 100 * (1 - counted["hybrid"] / counted[other])
+    print(f"hybrid: {less:.1f} % fewer bytes a step than {other!r}, {counted[other]:,.0f} B")
 
 # %% [markdown]
 # At two workers and two servers a ring and the servers carry equally many dense bytes per direction; the hybrid gains
@@ -669,16 +711,24 @@ for other in ("allreduce", "server"):
 
 # %%
 ks = [2, 4, 8, 16, 32, 64]
-series = {s: [cost.strategy_port_bytes(s, k, 8, 4 * A.P, A.V, 4 * A.D, A.ids_per_step).busiest / 1e9 for k in ks]
-          for s in ("allreduce", "server", "hybrid")}
-viz.curve(ks, series, log="xy", xlabel="workers K (count)", ylabel="busiest port, per direction (GB a step)",
+
+def busiest_GB(strategy, K):
+    step = cost.strategy_port_bytes(strategy, K, 8, dense_bytes=4 * A.P, table_rows=A.V,
+                                    row_bytes=4 * A.D, rows_per_worker=A.ids_per_step)
+    return step.busiest / 1e9
+
+
+series = {s: [busiest_GB(s, k) for k in ks] for s in ("allreduce", "server", "hybrid")}
+viz.curve(ks, series, log="xy", xlabel="workers K (count)",
+          ylabel="busiest port, per direction (GB a step)",
           title="Three strategies at the size of the printed example, modelled")
 
 # %%
 more = {k: series["server"][i] / series["hybrid"][i] for i, k in enumerate(ks)}
-Note(f"All-reducing everything is out of the question everywhere. With no more workers than servers, everything on servers "
-     f"is *no heavier* than the hybrid: {more[2]:.2f} times its bytes at two workers, {more[8]:.2f} times at eight. That is "
-     f"bought with eight machines. At 64 workers the servers carry {more[64]:.1f} times as much, because their dense bytes "
+Note(f"All-reducing everything is out of the question everywhere. With no more workers than "
+     f"servers, everything on servers is *no heavier* than the hybrid: {more[2]:.2f} times its "
+     f"bytes at two workers, {more[8]:.2f} times at eight. That is bought with eight machines. "
+     f"At 64 workers the servers carry {more[64]:.1f} times as much, because their dense bytes "
      f"grow with every worker and the ring's do not.")
 
 # %% [markdown]
@@ -712,7 +762,7 @@ print(f"rows never touched:    {int((steps_touched == 0).sum()):,}")
 def ring_rounds(comm, P, rounds, seconds):
     weights = torch.zeros(P)
     for _ in range(rounds):
-        comm.compute(seconds[comm.rank])                      # this worker's forward and backward
+        comm.compute(seconds[comm.rank])               # this worker's forward and backward
         gradient = gradient_of(comm.rank, comm.world_size, P) - weights
         collectives.all_reduce(comm, gradient)
         weights -= gradient / 4
@@ -727,7 +777,8 @@ def server_rounds(comm, K, P, rounds, seconds):
         for _ in range(rounds):
             weights = kv.wait(kv.pull(range(P), table="weights"))
             comm.compute(seconds[comm.rank])
-            kv.push(range(P), gradient_of(comm.rank, K, P)[:, None] - weights, table="weights")
+            gradient = gradient_of(comm.rank, K, P)[:, None] - weights
+            kv.push(range(P), gradient, table="weights")
             kv.clock()
         return kv.wait(kv.pull(range(P), table="weights"))[:, 0]
 
@@ -742,8 +793,9 @@ for name, seconds in (("all equally fast", even), ("one five times slower", one_
     ring = SimWorld(4).run(ring_rounds, 100, 3, seconds)
     server = SimWorld(4 + 1).run(server_rounds, 4, 100, 3, seconds)
     same = all(torch.equal(ring.results[r], server.results[r]) for r in range(4))
-    rows.append([name, round(ring.seconds * 1e3, 1), round(server.seconds * 1e3, 1), "yes" if same else "NO"])
-Table(["workers", "ring (ms)", "synchronous server (ms)", "same weights"], rows, note="virtual time of three rounds")
+    rows.append([name, *(round(1e3 * run.seconds, 1) for run in (ring, server)), yes(same)])
+Table(["workers", "ring (ms)", "synchronous server (ms)", "same weights"], rows,
+      note="virtual time of three rounds")
 
 # %% [markdown]
 # The same weights, and the same tax on everybody for one slow worker: a server with synchronous rounds *is* synchronous.
@@ -757,12 +809,14 @@ Table(["workers", "ring (ms)", "synchronous server (ms)", "same weights"], rows,
 # The decision, for **one group of parameters at a time**, is short. Capacity comes first, bytes second.
 
 # %%
-boxes = [Box("group", "a group of\nparameters", (0, 1)), Box("fits", "fits on a worker,\nwith its optimizer\nstate?", (1, 1)),
+boxes = [Box("group", "a group of\nparameters", (0, 1)),
+         Box("fits", "fits on a worker,\nwith its optimizer\nstate?", (1, 1)),
          Box("bytes", "which of three\nmoves least through\nthe busiest port?", (2, 1)),
-         Box("ring", "all-reduce", (3, 0), "allreduce"), Box("gather", "sparse all-gather", (3, 1), "gather"),
+         Box("ring", "all-reduce", (3, 0), "allreduce"),
+         Box("gather", "sparse all-gather", (3, 1), "gather"),
          Box("server", "parameter server", (2, 2), "server")]
-arrows = [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"), ("bytes", "ring", "dense"),
-          ("bytes", "gather", "sparse"), ("bytes", "server", "sparse")]
+arrows = [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"),
+          ("bytes", "ring", "dense"), ("bytes", "gather", "sparse"), ("bytes", "server", "sparse")]
 viz.flow(boxes, arrows, title="Where a group of parameters goes")
 
 # %% [markdown]
@@ -770,7 +824,7 @@ viz.flow(boxes, arrows, title="Where a group of parameters goes")
 # each parameter, Adam two. Look at the second and third line: nothing differs but the optimizer.
 
 # %%
-groups = [  # K, S, rows, bytes a row, unique rows a worker touches, numbers of optimizer state a parameter
+groups = [  # K, S, rows, bytes a row, unique rows a worker touches, optimizer numbers a parameter
     ("dense network, 8 workers", 8, 4, A.P, 4, A.P, 2),
     ("printed table, 2 workers, SGD", 2, 1, A.V, 512, 4096, 0),
     ("printed table, 2 workers, AdaGrad", 2, 1, A.V, 512, 4096, 1),
@@ -779,9 +833,9 @@ groups = [  # K, S, rows, bytes a row, unique rows a worker touches, numbers of 
     ("100,000 rows, 4 workers", 4, 4, 10**5, 64, 400, 1),
 ]
 rows = []
-for name, K, S, table_rows_, row_bytes, touched, slots in groups:
-    choice = cost.choose(K=K, S=S, rows=table_rows_, row_bytes=row_bytes, rows_per_worker=touched, slots=slots,
-                         worker_memory_bytes=80 * 10**9)
+for name, K, S, size, row_bytes, touched, slots in groups:
+    choice = cost.choose(K=K, S=S, rows=size, row_bytes=row_bytes, rows_per_worker=touched,
+                         slots=slots, worker_memory_bytes=80 * 10**9)
     rows.append([name, choice.architecture, viz.sized(choice.copy_bytes), choice.reason])
 Table(["group", "goes to", "copy with state", "because"], rows)
 
@@ -852,26 +906,30 @@ Table(["group", "goes to", "copy with state", "because"], rows)
 
 
 # %%
+def ddp_gradient(rank):
+    """(what DDP makes of the gradients of all ranks, this rank's own gradient by hand)."""
+    from torch.nn.parallel import DistributedDataParallel
+    model, x = torch.nn.Linear(4, 3, bias=False), torch.arange(8.0).view(2, 4) + 10 * rank
+    ddp = DistributedDataParallel(model)
+    ddp(x).sum().backward()                            # the all-reduce happens while this runs
+    return model.weight.grad, torch.ones(2, 3).T @ x
+
+
 def ddp_program(comm, folder):
     import torch.distributed as dist
-    from torch.nn.parallel import DistributedDataParallel
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo" if os.uname().sysname == "Linux" else "lo0"      # stay on this machine
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo" if os.uname().sysname == "Linux" else "lo0"
     store = dist.FileStore(os.path.join(folder, "store"), comm.world_size)
     dist.init_process_group("gloo", store=store, rank=comm.rank, world_size=comm.world_size)
-    try:
-        model = torch.nn.Linear(4, 3, bias=False)
-        torch.nn.init.ones_(model.weight)
-        ddp, x = DistributedDataParallel(model), torch.arange(8.0).view(2, 4) + 10 * comm.rank
-        ddp(x).sum().backward()                               # DDP all-reduces while this runs
-        own = torch.ones(2, 3).T @ x                          # this worker's gradient, by hand
-        collectives.all_reduce(comm, own)
-        return torch.equal(model.weight.grad, own / comm.world_size)
-    finally:
-        dist.destroy_process_group()
+    averaged, own = ddp_gradient(comm.rank)            # DDP's object is gone before its group is
+    dist.destroy_process_group()
+    collectives.all_reduce(comm, own)
+    return torch.equal(averaged, own / comm.world_size)
 
 
+# %%
 with tempfile.TemporaryDirectory() as folder:
-    print("DDP's gradient equals our ring's, divided by K:", pair.run(ddp_program, folder).results)
+    equal = pair.run(ddp_program, folder).results
+print("DDP's gradient equals our ring's, divided by K:", *map(yes, equal))
 
 # %% [markdown]
 # **The sparse half: TorchRec.** It is not installed here, and nothing below was run. In TorchRec you describe the tables,
@@ -898,32 +956,44 @@ for world in (pair, ring_world, server_world):
 # ## Did it stick?
 #
 # Answer first, then click.
+#
+# <details><summary><b>Twelve workers all-reduce twelve million float32 numbers in a ring. What does each port carry, per
+# direction, and in how many rounds?</b></summary>
+# <p>2 · 11/12 of 48 MB: 88 MB, in 22 rounds.</p></details>
+#
+# <details><summary><b>Eight workers, four servers on machines of their own, a dense model. Which port is the busiest,
+# the ring's or a server's?</b></summary>
+# <p>A server's. It carries K/S = 2 times the model per direction, a port of the ring 1.75 times.</p></details>
+#
+# <details><summary><b>At how many workers does a sparse all-gather move as many bytes as the server?</b></summary>
+# <p>At three, where (K − 1)/2 = 1. At two it moves half.</p></details>
+#
+# <details><summary><b>A table of single numbers (D = 1), 8-byte keys, four workers. From which share of touched rows on
+# does a dense all-reduce move fewer bytes in all?</b></summary>
+# <p>From 25 %: (K − 1)/K · 4/(4 + 8). The keys are twice as heavy as the rows they name.</p></details>
+#
+# <details><summary><b>A sparse server divides each row's sum by the number of workers that touched it. What is
+# wrong?</b></summary>
+# <p>Rows that few workers touch move too far: a worker that did not touch a row contributes a zero, and zeros count. The
+# result would also depend on how the batch was cut.</p></details>
+#
+# <details><summary><b>Your server job trains exactly like the ring. Does that prove that the servers did
+# nothing?</b></summary>
+# <p>No. Synchronous rounds make them equal. The ledger says who moved what.</p></details>
+#
+# <details><summary><b>A report says that traffic fell to a twentieth. What do you ask?</b></summary>
+# <p>The traffic of what: all links or the busiest port, one direction or both, with keys and headers? And did the
+# baseline run?</p></details>
+#
+# The figures in these answers, computed:
 
 # %%
 twelve = cost.ring_all_reduce(12 * 10**6, 12)
-display(
-    Question("Twelve workers all-reduce twelve million float32 numbers in a ring. What does each port carry, per direction?",
-             f"{viz.sized(twelve.busiest)}: 2 · 11/12 · 48 MB, in {twelve.rounds} rounds."),
-    Question("Eight workers, four servers of their own, a dense model. Which port is the busiest, ring or server?",
-             f"The server's: K/S = 2 times the model per direction, against {2 * 7 / 8} times in the ring."),
-    Question("At how many workers does a sparse all-gather move as many bytes as the server?",
-             "At three: (K − 1)/2 = 1. At two it moves half."),
-)
-
-# %%
-short = 100 * cost.crossover_fraction(4, 1, key_bytes=8)
-display(
-    Question("A table of single numbers (D = 1), 8-byte keys, four workers. At which share of touched rows does a dense "
-             "all-reduce win, by total bytes?",
-             f"From {short:.0f} %: (K − 1)/K · 4/(4 + 8). The keys are twice as heavy as the rows."),
-    Question("A colleague's sparse server divides each row's sum by the number of workers that touched it. What is wrong?",
-             "Rows that few workers touch move too far: workers that did not touch a row contribute zeros, which count. "
-             "The result depends on how the batch was cut."),
-    Question("Your server strategy trains exactly like the ring. Does that prove the servers are not used?",
-             "No: BSP rounds make them synchronous. Look into the ledger to see who moved what."),
-    Question("A report says: traffic fell by 95 %. What do you ask?",
-             "95 % of what: total or busiest port, one direction or both, keys and headers counted, and could the baseline run?"),
-)
+print(f"ring of twelve:      {viz.sized(twelve.busiest)} a direction, {twelve.rounds} rounds")
+eight_ring, eight_server = cost.ring_all_reduce(800, 8), cost.parameter_server(800, 8, S=4)
+print(f"eight and four:      server {eight_server.busiest / 3200:g} times the model, "
+      f"ring {eight_ring.busiest / 3200:g} times")
+print(f"crossover at D = 1:  {100 * cost.crossover_fraction(4, 1, key_bytes=8):.0f} %")
 
 # %% [markdown]
 # ## Further reading

@@ -6,7 +6,7 @@
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
     viz.Table(columns, rows)                the twin, also useful alone
-    viz.Note(text), viz.Question(q, answer) words with computed numbers
+    viz.Note(text)                          a sentence that carries computed numbers
 
 Each returns a `Picture`: the last line of a notebook cell shows it, `print` gives its table, `.save(path)` writes it.
 """
@@ -18,14 +18,13 @@ from .links import links
 from .picture import Picture, Table
 from .spacetime import spacetime
 from .style import LOOKS, bytes_unit, look_of, number, seconds_unit, sized, style, styled
-from .words import Note, Question
+from .words import Note
 
 __all__ = [
     "LOOKS",
     "Box",
     "Note",
     "Picture",
-    "Question",
     "Table",
     "bars",
     "busiest_link",

@@ -43,7 +43,7 @@ def links(ledger, *, servers: int = 0, kind: str | None = None, title: str = "By
             axes.annotate(names[rank], (x, y), xytext=aside, textcoords="offset points", va="center", fontsize=9,
                           ha={0: "center", 13: "left", -13: "right"}[aside[0]])
         axes.set_xlim(-1.5, 1.5)
-        axes.set_ylim(-1.45, 1.3)
+        axes.set_ylim(min(y for _, y in places) - 0.4, max(y for _, y in places) + 0.3)
         axes.axis("off")
         axes.set_title(f"{title} ({unit})")
     rows = [[names[src], names[dst], count] for src, dst, count in flows]
@@ -51,7 +51,7 @@ def links(ledger, *, servers: int = 0, kind: str | None = None, title: str = "By
 
 
 def _places(size: int, servers: int) -> list[tuple[float, float]]:
-    """A circle without servers; else workers in a column on the left and servers in one on the right."""
+    """A circle without servers; else workers in a column on the left and servers in one on the right, both centred."""
     if not servers:
         return [(sin(2 * pi * r / size), cos(2 * pi * r / size)) for r in range(size)]
     workers = size - servers

@@ -10,6 +10,7 @@ each comes with a marker and a hatch of its own, and lines are named where they 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from math import floor, log10
 from typing import NamedTuple
 
 import matplotlib
@@ -89,8 +90,7 @@ def number(value: float, digits: int = 3) -> str:
         return f"{value:,}"
     if value == 0 or not 1e-3 <= abs(value) < 1e12:
         return f"{value:.{digits}g}"
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    text = f"{value:,.{max(digits - whole, 0) + (2 if abs(value) < 0.1 else 0)}f}"
+    text = f"{value:,.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
