@@ -122,14 +122,14 @@ def test_tensors_of_the_kit_are_read_in_place(worlds):
         x.copy_(torch.arange(count) + comm.rank)
         right, left = (comm.rank + 1) % 3, (comm.rank - 1) % 3
         heap = comm._endpoint.heap
-        before = heap.slot(right, 7)[1].copy()
-        heap.slot(right, 7)[1][:] = 77
+        before = heap.slot(right, 3)[1].copy()
+        heap.slot(right, 3)[1][:] = 77
         for _ in range(3):
             work = comm.isend(x[1:], right)
             y = comm.recv(left)
             work.wait()
-        untouched = bool((heap.slot(right, 7)[1] == 77).all())
-        heap.slot(right, 7)[1][:] = before
+        untouched = bool((heap.slot(right, 3)[1] == 77).all())
+        heap.slot(right, 3)[1][:] = before
         where, size = heap.find(x[1:].numpy()), heap.size
         del x, work
         again = comm.empty((count,))
