@@ -3,6 +3,8 @@
 import argparse
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,12 @@ def parsed(*words):
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     return Options.of(parser.parse_args(words))
+
+
+def test_help_waits_for_no_tensors():
+    code = ("import argparse, sys, pslab.demo; pslab.demo.add_arguments(argparse.ArgumentParser()); "
+            "sys.exit(bool({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))")
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_defaults_are_the_main_job(tmp_path, monkeypatch):

@@ -124,6 +124,23 @@ def test_small_inputs(bag):
     agree(SimWorld(3).run(program, tables, [bag], 1, 2, weights), tables, [bag], weights, 2, exact=True)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_random_bags_tables_and_worlds(seed):
+    rng = np.random.default_rng(seed)
+    tables, features = [], {}
+    for i in range(rng.integers(1, 5)):
+        names = [f"f{i}_{j}" for j in range(rng.integers(1, 3))]
+        tables.append(EmbeddingBagConfig(int(rng.integers(1, 9)), int(rng.choice([1, 2, 3])), f"t{i}", names))
+        features |= dict.fromkeys(names, tables[-1].num_embeddings)
+    workers, servers = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+    bags = [{name: [rng.integers(0, rows, rng.integers(0, 4)).tolist() for _ in range(4)]
+             for name, rows in features.items()} for _ in range(workers)]
+    weights = [torch.from_numpy(rng.integers(-3, 4, (4, sum(t.embedding_dim * len(t.feature_names) for t in tables)))
+                                .astype(np.float32)) for _ in range(workers)]
+    agree(SimWorld(workers + servers).run(program, tables, bags, workers, 2, weights), tables, bags, weights, 2,
+          exact=True)
+
+
 def distinct_per_server(tables, bag, servers):
     """{fused table: number of distinct keys on each server}, from the ids alone."""
     counts = {}

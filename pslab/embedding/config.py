@@ -87,8 +87,9 @@ def bags_of(features, feature: str, table: EmbeddingBagConfig):
     except KeyError:
         raise ValueError(f"feature {feature!r} of table {table.name!r} is missing from the input, which holds "
                          f"{', '.join(features.keys) or 'none'}") from None
-    if len(bags.values):
-        low, high = (int(end) for end in torch.aminmax(bags.values))
+    ids = bags.values.numpy()       # checked as an array: a tensor's small operations cost several times as much
+    if ids.size:
+        low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= table.num_embeddings:
             raise ValueError(f"feature {feature!r} holds id {low if low < 0 else high}; table {table.name!r} has "
                              f"rows 0..{table.num_embeddings - 1}")
