@@ -136,7 +136,7 @@ viz.spacetime(server, names=names, title="The server: pushes stand in line, then
 # - **Server.** Each of $K$ workers pushes $P$ numbers and pulls $P$ numbers. With $S$ servers that share them evenly, a
 #   server's port carries $\frac{K}{S}Pb$ bytes in and as many out.
 #
-# A well-known printed example of this comparison takes fifty million parameters and eight workers. Here are its figures
+# One printed example of this comparison takes fifty million parameters and eight workers. Here are its figures
 # as they stand in print, and the same figures from `pslab.cost`. Look whether all agree.
 
 # %%
