@@ -53,11 +53,14 @@ def test_beside():
     alone = replace(BASE, samples_per_s=800.0, losses=[0.7001, 0.6])
     auc, single = words.beside(both, ("item", 0.7), alone).split("\n")
     assert auc == "beside: item, test AUC 0.7000; trained minus that: +0.0800 to +0.0900"
-    assert single == ("beside: one process alone on the same batches: 800 samples/s, hybrid 1.25 times that; no step's "
-                      "loss is further from its than 4.0e-04")
+    assert single == ("beside: one process alone on the same batches: 800 samples/s, hybrid 1.25 times that; losses "
+                      "differ from its by at most 4.0e-04")
     auc, single = words.beside([BASE], ("item", 0.8), replace(alone, samples_per_s=None)).split("\n")
     assert auc.endswith("trained minus that: -0.0200")
     assert "samples/s" not in single
+    long = replace(BASE, losses=[0.5] * 49 + [0.501] + [0.52] * 10)
+    text = words.beside([long], ("item", 0.8), replace(BASE, losses=[0.5] * 60))
+    assert text.endswith("by at most 1.0e-03 in the first 50 steps, 2.0e-02 in all 60")
 
 
 @pytest.mark.parametrize("servers", [1, 2, 5])
