@@ -1,6 +1,8 @@
 """What a rank has for itself, how it ends, and what the caller gets."""
 
+import _thread
 import random
+import signal
 import threading
 
 import numpy as np
@@ -24,7 +26,7 @@ def _nothing_is_left():
     assert random.getstate() == state[2]
 
 
-# ---- exceptions ----------------------------------------------------------------------------------------------------------
+# ---- exceptions -----------------------------------------------------------------------------------------------------
 
 
 class Mine(Exception):
@@ -62,7 +64,7 @@ def test_ranks_that_hold_on_while_they_are_unwound(engine):
             raise Mine
         try:
             comm.poll()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a program may do this
             if comm.rank == 0:
                 comm.poll()
             if comm.rank == 1:
@@ -82,14 +84,14 @@ def test_exit_is_a_death(engine):
     assert (caught.value.rank, caught.value.exitcode, caught.value.signal) == (1, 3, None)
 
 
-def test_an_interrupt_of_the_caller_reaches_a_running_thread():
+@pytest.mark.parametrize("interrupt", [
+    _thread.interrupt_main, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)])
+def test_an_interrupt_of_the_caller_reaches_a_running_thread(interrupt):
     """The caller waits while a rank computes: an interrupt there stops that rank too."""
-    import _thread
-
     def program(comm):
         comm.barrier()
         if comm.rank == 1:
-            _thread.interrupt_main()
+            interrupt()
             while True:
                 pass
         comm.poll()
@@ -116,7 +118,7 @@ def test_a_world_inside_a_rank():
     assert run.prints == ["inner 0\ninner 1\ninner 2\n"] * 2
 
 
-# ---- prints and reports --------------------------------------------------------------------------------------------------
+# ---- prints and reports ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -176,7 +178,7 @@ def test_an_error_of_the_report_callback_ends_the_run(engine):
         SimWorld(2, engine=engine).run(lambda comm: (comm.report(1), comm.barrier()), on_report=on_report)
 
 
-# ---- what is global in a process --------------------------------------------------------------------------------------
+# ---- what is global in a process ------------------------------------------------------------------------------------
 
 
 def draws(comm):
@@ -311,7 +313,7 @@ def test_a_hook_may_communicate_inside_backward_on_threads_only():
         SimWorld(2, engine="greenlets").run(program)
 
 
-# ---- arguments -----------------------------------------------------------------------------------------------------------
+# ---- arguments ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -158,8 +158,8 @@ def test_ports_are_full_duplex():
 def test_workers_that_pull_from_one_server_wait_for_its_port(workers, engine):
     """K pulls of n bytes: requests of h bytes queue at the server's incoming port, answers at its outgoing port.
 
-    The first answer starts when the first request is there; from then on the outgoing port is never idle (n ≥ h), so the
-    last answer arrives at (h/B + λ) + K·n/B + λ.
+    The first answer starts when the first request is there; from then on the outgoing port is never idle (n ≥ h), so
+    the last answer arrives at (h/B + λ) + K·n/B + λ.
     """
     link, numbers = Link(latency_s=1e-3, bandwidth_Bps=1e6), 2500
 

@@ -31,6 +31,7 @@ class ThreadKernel(Kernel):
     def prepare(self, bodies: dict) -> None:
         self._bodies = bodies
         self.main.carrier = _Baton()
+        self._generators.leave(self.main)
 
     def check(self, me: Task) -> None:
         """A thread keeps its own modes, so its rank may stop at any time."""
@@ -44,16 +45,15 @@ class ThreadKernel(Kernel):
             turn.carrier.thread.start()
         else:
             turn.carrier.lock.release()
-        me.carrier.lock.acquire()
-        self._generators.enter(me)
+        self._wait(me)
         if self.ending and me is not self.main:
             raise Unwind
 
     def unwind(self) -> None:
         if self.running is not self.main:       # the caller was interrupted while a rank had its turn
             raise_in(self.running.carrier.thread.ident, Unwind)
-            self.main.carrier.lock.acquire()
-            self._generators.enter(self.main)
+            self._wait(self.main)
+        self._generators.enter(self.main)
         for task in self.tasks:
             if task.carrier is not None:
                 if not task.ended:
@@ -65,6 +65,11 @@ class ThreadKernel(Kernel):
 
     def thread_of(self, task: Task) -> int | None:
         return task.carrier.thread.ident if task.carrier else None
+
+    def _wait(self, me: Task) -> None:
+        while not me.carrier.lock.acquire(timeout=0.5):     # an interrupt that another thread has seen waits for this
+            pass
+        self._generators.enter(me)
 
     def _carry(self, task: Task) -> None:
         self._generators.enter(task)

@@ -115,5 +115,5 @@ class SimComm(Comm):
         if op is None:
             out[...] = send.array
         else:
-            _UFUNC[op](out, send.array, out)
+            _UFUNC[op](out, send.array, out=out)
         send.landed = True
