@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-sizes", type=list_of(at_least(2)), help="numbers of ranks (default 2,4)")
     parser.add_argument("--repeats", type=at_least(1), help="inner loops a side (default 9; medians are over these)")
     parser.add_argument("--transport", choices=("auto", "shm", "tcp"), default="auto", help="of ProcessWorld")
+    parser.add_argument("--pin", action="store_true", help="every rank stays on its core, for both sides alike")
     parser.add_argument("--quick", action="store_true", help="4K and 1M, K = 2, 3 repeats, unless said otherwise")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and samples to FILE")
 
@@ -64,9 +65,9 @@ def main(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     figures = {"benchmark": "allreduce", "machine": machine(), "dtype": "float32", "repeats": repeats,
-               "transport": args.transport, "results": []}
+               "transport": args.transport, "pin": args.pin, "results": []}
     for K in world_sizes:
-        figures["results"] += [measure(K, size, repeats, args.transport) for size in sizes]
+        figures["results"] += [measure(K, size, repeats, args.transport, args.pin) for size in sizes]
     show(figures)
     if args.json:
         write_json(args.json, figures)
@@ -77,11 +78,11 @@ def main(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def measure(K: int, size: int, repeats: int, transport: str) -> dict:
+def measure(K: int, size: int, repeats: int, transport: str, pin: bool) -> dict:
     """One row of the table: K ranks, `size` bytes of float32."""
     from pslab.comm import ProcessWorld
 
-    with ProcessWorld(K, transport=transport) as world:
+    with ProcessWorld(K, transport=transport, pin=pin) as world:
         ledger = world.run(one_call, size // 4).ledger
         with tempfile.TemporaryDirectory(prefix="pslab-bench-") as folder:
             ranks = world.run(race, size // 4, repeats, os.path.join(folder, "store"), timeout_s=300.0).results
@@ -182,7 +183,8 @@ def alone(comm, source, target, repeats: int) -> dict[str, list[float]]:
 def show(figures: dict) -> None:
     host = figures["machine"]
     print(f"all-reduce of float32, sum; {host['cores']} cores, {host['processor']}; torch {host['torch']}, "
-          f"NumPy {host['numpy']}; medians of {figures['repeats']} loops, transport {figures['transport']}")
+          f"NumPy {host['numpy']}; medians of {figures['repeats']} loops, transport {figures['transport']}"
+          + (", ranks pinned to cores" if figures["pin"] else ""))
     head = ("K", "size", "gloo", "ours", "gloo/ours", "ours, kit memory", "gloo/kit", "busbw ours", "busbw kit",
             "port", "memcpy", "add")
     rows = []

@@ -66,7 +66,7 @@ def test_a_small_run_of_three_ranks_and_its_figures(bench, tmp_path, capsys, tra
     assert not list(tmp_path.glob("*.part"))
 
 
-def fake_row(K, size, repeats, transport, wrong=()):
+def fake_row(K, size, repeats, transport, pin, wrong=()):
     times = {"median_s": 1.0, "min_s": 1.0, "samples_s": [1.0] * repeats, "busbw_Bps": 1.0}
     return {"world_size": K, "size_bytes": size, "calls": {}, "port_bytes": 1, "total_bytes": 2, "wrong": list(wrong),
             "correct": not wrong, "ours": times, "kit": times, "gloo": times, "gloo_over_ours": 1.0,
@@ -74,10 +74,10 @@ def fake_row(K, size, repeats, transport, wrong=()):
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    ([], [(K, size, 9, "auto") for K in (2, 4) for size in (4096, 65536, 1 << 20, 16 << 20, 64 << 20)]),
-    (["--quick"], [(2, 4096, 3, "auto"), (2, 1 << 20, 3, "auto")]),
-    (["--quick", "--sizes", "8", "--world-sizes", "3,5", "--repeats", "7", "--transport", "tcp"],
-     [(3, 8, 7, "tcp"), (5, 8, 7, "tcp")])])
+    ([], [(K, size, 9, "auto", False) for K in (2, 4) for size in (4096, 65536, 1 << 20, 16 << 20, 64 << 20)]),
+    (["--quick"], [(2, 4096, 3, "auto", False), (2, 1 << 20, 3, "auto", False)]),
+    (["--quick", "--sizes", "8", "--world-sizes", "3,5", "--repeats", "7", "--transport", "tcp", "--pin"],
+     [(3, 8, 7, "tcp", True), (5, 8, 7, "tcp", True)])])
 def test_options_reach_the_measuring(bench, monkeypatch, words, expected):
     asked = []
     monkeypatch.setattr(bench, "measure", lambda *args: asked.append(args) or fake_row(*args))
@@ -85,18 +85,18 @@ def test_options_reach_the_measuring(bench, monkeypatch, words, expected):
     assert asked == expected
 
 
-@pytest.mark.parametrize("transport", ["shm", "tcp"])
-def test_the_transport_reaches_the_world(bench, monkeypatch, transport):
+@pytest.mark.parametrize(("transport", "pin"), [("shm", []), ("tcp", ["--pin"])])
+def test_the_transport_reaches_the_world(bench, monkeypatch, transport, pin):
     class Enough(Exception):
         pass
 
-    def spy(world_size, *, transport):
-        raise Enough(world_size, transport)
+    def spy(world_size, *, transport, pin):
+        raise Enough(world_size, transport, pin)
 
     monkeypatch.setattr("pslab.comm.ProcessWorld", spy)
     with pytest.raises(Enough) as seen:
-        call(bench, "--quick", "--transport", transport)
-    assert seen.value.args == (2, transport)
+        call(bench, "--quick", "--transport", transport, *pin)
+    assert seen.value.args == (2, transport, bool(pin))
 
 
 def test_a_wrong_result_is_an_error(bench, monkeypatch, capsys):

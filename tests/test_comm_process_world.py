@@ -216,6 +216,14 @@ def test_trace_records_messages_when_asked():
         assert len(quiet.run(neighbours, 0).trace) == 0
 
 
+def test_pinned_ranks_stay_on_their_core(world):
+    def program(comm):
+        return sorted(os.sched_getaffinity(0))
+    cores = world.run(program).results[0]
+    with ProcessWorld(3, pin=True) as pinned:
+        assert pinned.run(program).results == [[cores[rank % len(cores)]] for rank in range(3)]
+
+
 def test_throttled_ports_take_at_least_the_modelled_time():
     link = Link(latency_s=1e-3, overhead_s=2e-3, bandwidth_Bps=50e6)
     one_s = link.port_s(1_000_000)

@@ -37,6 +37,9 @@ def live(request: dict, descriptors: list[int]) -> None:
     rank, world_size, shared = request["rank"], request["world_size"], request["shared"]
     control = socket.socket(fileno=descriptors[0])
     _redirect(descriptors[1], descriptors[2])
+    if request["pin"]:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[rank % len(cores)]})
     board = Board(descriptors[3], world_size)
     heap_fds = descriptors[4:4 + world_size] if shared else []
     peers = [peer for peer in range(world_size) if peer != rank]
