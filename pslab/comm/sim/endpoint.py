@@ -57,15 +57,14 @@ class Fabric:
 
 
 class SimEndpoint(Endpoint):
-    """One rank's door. Its two ports are free from out_free_s and in_free_s on."""
+    """One rank's door."""
 
-    __slots__ = ("fabric", "in_free_s", "kernel", "lanes_from", "lanes_to", "letters", "out_free_s", "polling", "rank",
-                 "seed", "task", "world_size")
+    __slots__ = ("fabric", "kernel", "lanes_from", "lanes_to", "letters", "polling", "rank", "seed", "task",
+                 "world_size")
 
     def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, world_size: int, seed: int):
         self.fabric, self.kernel, self.task = fabric, kernel, task
         self.rank, self.world_size, self.seed = task.rank, world_size, seed
-        self.out_free_s = self.in_free_s = 0.0
         self.lanes_to: dict[int, Lane] = {}
         self.lanes_from: dict[int, Lane] = {}
         self.letters: dict[int, deque[Letter]] = {}

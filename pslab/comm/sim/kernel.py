@@ -23,7 +23,8 @@ class Unwind(BaseException):
 class Task:
     """One rank, as the kernel sees it: what carries it, what it waits for since when, how it ended."""
 
-    __slots__ = ("carrier", "ended", "endpoint", "error", "rank", "result", "since_s", "state", "waits_for")
+    __slots__ = ("carrier", "ended", "endpoint", "error", "in_free_s", "out_free_s", "rank", "result", "since_s",
+                 "state", "waits_for")
 
     def __init__(self, rank: int):
         self.rank = rank
@@ -31,6 +32,7 @@ class Task:
         self.endpoint = None
         self.waits_for = None           # an object with describe(): what the rank waits, or last waited, for
         self.since_s = 0.0
+        self.out_free_s = self.in_free_s = 0.0      # from when on its two ports are free
         self.ended = False
         self.result = None
         self.error: BaseException | None = None

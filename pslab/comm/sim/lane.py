@@ -13,59 +13,63 @@ from collections import deque
 
 
 class Lane:
-    """From `sender` to `receiver` (endpoints)."""
+    """From `sender` to `receiver` (endpoints; `source` and `target` are their tasks, which have the ports)."""
 
-    __slots__ = ("bandwidth_Bps", "faults", "header_bytes", "keys_bytes", "latency_s", "messages", "overhead_s",
-                 "receiver", "sender", "vals_bytes", "waiting")
+    __slots__ = ("bandwidth_Bps", "faults", "half", "header_bytes", "kernel", "keys_bytes", "latency_s", "messages",
+                 "overhead_s", "receiver", "sender", "source", "target", "vals_bytes", "waiting")
 
     def __init__(self, sender, receiver, link, faults=None):
         self.sender, self.receiver, self.faults = sender, receiver, faults
+        self.source, self.target, self.kernel = sender.task, receiver.task, sender.kernel
         self.latency_s, self.overhead_s, self.bandwidth_Bps = link.latency_s, link.overhead_s, link.bandwidth_Bps
         self.vals_bytes = self.keys_bytes = self.header_bytes = self.messages = 0
-        self.waiting: dict = {}         # (ctx, tag): a Send or a Receive that waits for the other, or a deque of them
+        # What waits for its other half: mostly one Send or Receive at a time, kept in `half`. More of them are in
+        # `waiting`: {(ctx, tag): deque}, and then `half` is None.
+        self.half = None
+        self.waiting: dict[tuple, deque] = {}
 
     def take_ports(self, payload_bytes: int) -> tuple[float, float]:
         """When both ports are busy with this message: (start, end)."""
-        sender, receiver = self.sender, self.receiver
-        start_s = sender.kernel.now
-        if start_s < sender.out_free_s:
-            start_s = sender.out_free_s
-        if start_s < receiver.in_free_s:
-            start_s = receiver.in_free_s
+        source, target = self.source, self.target
+        start_s = self.kernel.now
+        if start_s < source.out_free_s:
+            start_s = source.out_free_s
+        if start_s < target.in_free_s:
+            start_s = target.in_free_s
         end_s = start_s + (self.overhead_s + payload_bytes / self.bandwidth_Bps)
-        sender.out_free_s = receiver.in_free_s = end_s
+        source.out_free_s = target.in_free_s = end_s
         return start_s, end_s
 
     def meet(self, mine, first: bool = False):
         """The oldest of the other kind under the same key; with none there, mine waits, at the end or first."""
-        there = self.waiting.get(mine.key)
-        if there is None:
-            self.waiting[mine.key] = mine
+        half = self.half
+        if half is None and not self.waiting:
+            self.half = mine
             return None
-        if type(there) is not deque:
-            if type(there) is not type(mine):
-                del self.waiting[mine.key]
-                return there
-            there = self.waiting[mine.key] = deque((there,))
-        if type(there[0]) is type(mine):
-            there.appendleft(mine) if first else there.append(mine)
+        if half is not None:
+            self.half = None
+            if half.key == mine.key and type(half) is not type(mine):
+                return half
+            self.waiting[half.key] = deque((half,))
+        line = self.waiting.setdefault(mine.key, deque())
+        if not line or type(line[0]) is type(mine):
+            line.appendleft(mine) if first else line.append(mine)
             return None
-        oldest = there.popleft()
-        if not there:
+        oldest = line.popleft()
+        if not line:
             del self.waiting[mine.key]
         return oldest
 
     def take_back(self, mine) -> None:
         """Let `mine` wait here no longer."""
-        there = self.waiting[mine.key]
-        if type(there) is deque and len(there) > 1:
-            there.remove(mine)
-        else:
+        if self.half is mine:
+            self.half = None
+            return
+        self.waiting[mine.key].remove(mine)
+        if not self.waiting[mine.key]:
             del self.waiting[mine.key]
 
     def halves(self, kind: type) -> list:
         """All of one kind that wait here, oldest first under each key."""
-        found = []
-        for there in self.waiting.values():
-            found += [half for half in (there if type(there) is deque else (there,)) if type(half) is kind]
-        return found
+        there = [self.half] if self.half is not None else [half for line in self.waiting.values() for half in line]
+        return [half for half in there if type(half) is kind]

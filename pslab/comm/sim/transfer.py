@@ -34,7 +34,7 @@ class Half(Work):
 
     def is_completed(self) -> bool:
         return self.done or self.error is not None or (
-            self.due_s is not None and self.due_s <= self.lane.sender.kernel.now)
+            self.due_s is not None and self.due_s <= self.lane.kernel.now)
 
     def _block(self, endpoint, timeout_s: float | None) -> None:
         """Park until due or failed; TimeoutError after timeout_s."""
@@ -71,14 +71,14 @@ class Send(Half):
     def wait(self, timeout_s: float | None = None) -> None:
         if self.done:
             return
-        sender = self.lane.sender
         due_s = self.due_s
-        if (due_s is None or due_s > sender.kernel.now) and self.error is None:
-            self._block(sender, timeout_s)
+        if (due_s is None or due_s > self.lane.kernel.now) and self.error is None:
+            self._block(self.lane.sender, timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
-        if self.seal is not None and self.seal != seal_of(self.array):
-            raise CommError(f"rank {sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
+        if self.seal is not None and self.seal != (
+                zlib.crc32(self.array) if self.payload_bytes <= SMALL_BYTES else seal_of(self.array)):
+            raise CommError(f"rank {self.lane.sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
                             f"tag={self.key[1]}){' at ' + self.where if self.where else ''} was changed before its "
                             f"wait() ({user_line(1)}); wait first, or send a copy")
         if not self.landed:
