@@ -190,6 +190,14 @@ def test_tidy_joins_streams_and_drops_what_varies():
     assert outputs[1].metadata == {}
 
 
+def test_tidy_keeps_what_a_picture_says_to_those_who_do_not_see_it():
+    picture = nbformat.v4.new_output("display_data", {"image/png": "aGk=", "text/plain": "a twin"},
+                                     metadata={"image/png": {"alt": "two bars", "width": 640}, "isolated": True})
+    cell = nbformat.v4.new_code_cell("show()", outputs=[picture])
+    notebook = tidy(nbformat.v4.new_notebook(cells=[cell]))
+    assert notebook.cells[0].outputs[0].metadata == {"image/png": {"alt": "two bars"}}
+
+
 def test_cell_ids_do_not_depend_on_their_neighbours(tmp_path):
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("# %%\na = 1\n\n# %%\na = 1\n\n# %%\nb = 2\n")

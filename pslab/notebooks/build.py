@@ -112,7 +112,8 @@ def _tidy_outputs(outputs: list) -> list:
                 tidied[-1].text += output.text
                 continue
         elif output.output_type in ("display_data", "execute_result"):
-            output.metadata = {}
+            alt = output.metadata.get("image/png", {}).get("alt")          # what a reader who sees no picture hears
+            output.metadata = {"image/png": {"alt": alt}} if alt else {}
             output.pop("transient", None)
             if WIDGET_VIEW in output.data:
                 # A view without its kernel shows an error; the text tells the reader what to do instead.
