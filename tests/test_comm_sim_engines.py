@@ -93,6 +93,15 @@ def test_the_short_way_is_the_plain_way(monkeypatch):
             for work in works:
                 work.wait()
             log.append((comm.now(), out.tolist()))
+        for step in range(6):                       # ports that mail keeps busy, the sender's, the receiver's or both
+            if step % 3 != 1:
+                comm.post(left, "heavy", {}, [torch.zeros(5000 * (rank + 1))])
+            if step % 2 == 0:
+                comm.compute(1e-6 * ((rank * 2) % size))
+            work = comm.isend(out.copy(), right)
+            comm.recv(left, out=out, op="sum")
+            work.wait()
+            log.append(comm.now())
         if rank % 2:
             comm.send(out, left if size % 2 == 0 or rank else right)
         elif rank + 1 < size:

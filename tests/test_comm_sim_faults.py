@@ -169,7 +169,18 @@ def test_a_lane_has_its_own_luck():
             got.append(mail.meta.get("number"))
         return [number for number in got if number is not None]
 
+    def both(comm):
+        if comm.rank == 0:
+            for number in range(50):
+                comm.post(1, "n", {"number": number}), comm.post(2, "n", {"number": number})
+        got = []
+        while comm.rank and (mail := comm.poll(1.0)) is not None:
+            got.append(mail.meta["number"])
+        return got
+
     world = SimWorld(3, faults=Faults(seed=1, drop=0.3))
+    _, to_1, to_2 = world.run(both).results
+    assert to_1 != to_2
     few = world.run(program, 0).results[1]
     assert few == world.run(program, 30).results[1]
     assert 20 < len(few) < 50

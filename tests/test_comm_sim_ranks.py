@@ -169,6 +169,18 @@ def test_reports_reach_the_caller_while_the_run_goes_on(engine, capsys):
     assert SimWorld(2, engine=engine).run(lambda comm: comm.report(1)).results == [None, None]
 
 
+def test_a_report_is_a_copy():
+    seen = []
+
+    def program(comm):
+        x = torch.zeros(1)
+        comm.report(x)
+        x += 1
+
+    SimWorld(1).run(program, on_report=lambda rank, value: seen.append(value))
+    assert seen == [torch.zeros(1)]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_error_of_the_report_callback_ends_the_run(engine):
     def on_report(rank, value):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -144,7 +145,8 @@ class SimEndpoint(Endpoint):
     def report(self, value) -> None:
         on_report = self.fabric.on_report
         if on_report is not None:
-            self.kernel.in_caller(lambda: on_report(self.rank, value))
+            own = copy.deepcopy(value)
+            self.kernel.in_caller(lambda: on_report(self.rank, own))
 
     def span(self, what: str, began_s: float) -> None:
         """Note how this rank spent its time since began_s."""
