@@ -102,6 +102,15 @@ def test_the_short_way_is_the_plain_way(monkeypatch):
             comm.recv(left, out=out, op="sum")
             work.wait()
             log.append(comm.now())
+        for step in range(6):                       # two tags, received in the other order, before and after the sends
+            comm.compute(1e-4 * ((rank + step) % 2))
+            first = comm.isend(out + 1, right, tag=1)
+            comm.compute(1e-4 * (step % 3 == 0))
+            second = comm.isend(out + 2, right, tag=2)
+            comm.recv(left, tag=2, out=out)
+            comm.recv(left, tag=1, out=out, op="max")
+            first.wait(), second.wait()
+            log.append((comm.now(), out.tolist()))
         if rank % 2:
             comm.send(out, left if size % 2 == 0 or rank else right)
         elif rank + 1 < size:

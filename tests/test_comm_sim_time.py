@@ -238,6 +238,7 @@ def test_split_makes_groups_that_do_not_meet():
 def test_compute_sleep_and_now():
     def program(comm):
         comm.compute(1.5)
+        comm.compute(0)                                                    # takes no time and leaves no span
         comm.sleep(0.25)
         return comm.now()
 

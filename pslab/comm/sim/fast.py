@@ -2,7 +2,7 @@
 
 A ring over 1,024 ranks passes two million messages, each an `isend` of a NumPy array and a `recv` into one. Here that
 pair skips the checks, objects and calls that serve the other cases. Read `transfer` first: this is the same, written
-flat, and takes less than half the time. A test runs programs both ways and compares.
+flat, and takes about half the time. A test runs programs both ways and compares.
 """
 
 from __future__ import annotations
