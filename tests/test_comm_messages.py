@@ -48,6 +48,20 @@ def test_sizes_around_every_limit(world, count):
         assert unchanged
 
 
+def test_messages_larger_than_a_step_of_claimed_memory(world):
+    """Without `out` memory grows with the bytes that come: 70 MB need more than one step of 64 MiB."""
+    def program(comm, count):
+        if comm.rank == 0:
+            work = comm.isend(torch.arange(count, dtype=torch.int32), 1)
+            comm.post(1, "large", {}, [torch.arange(count, dtype=torch.int32)])
+            work.wait()
+        elif comm.rank == 1:
+            mail = comm.poll()
+            x = comm.recv(0)
+            return torch.equal(x, torch.arange(count, dtype=torch.int32)), torch.equal(x, mail.tensors[0])
+    assert world.run(program, 17_500_000).results[1] == (True, True)
+
+
 @pytest.mark.parametrize("name", arrays.DTYPES)
 def test_every_dtype_travels_and_reduces(world, name):
     def program(comm, name):

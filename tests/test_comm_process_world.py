@@ -296,7 +296,7 @@ def test_a_rank_that_leaves_is_named(pair, leave):
         if comm.rank == 1:
             exec(leave)
         comm.recv(1)
-    with pytest.raises(RankDied, match="rank 1 left with exit code 3"):
+    with pytest.raises(RankDied, match="rank 1 left with exit code 3 before its program ended$"):
         pair.run(program)
 
 
@@ -318,14 +318,16 @@ def test_an_interrupt_stops_the_run_and_leaves_the_pool_usable(pair):
         comm.report("started")
         comm.poll()
     pids = [pid for *_, pid in pair.run(ranks_and_pids).results]
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         pair.run(program, on_report=lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert "when the run was interrupted" in caught.value.__notes__[0]
+    assert len(caught.value.__notes__[0].splitlines()) == 4                   # headline, head, a row for each rank
     assert not any(alive(pid) for pid in pids)
     assert pair.run(neighbours, 0).results[1].tolist() == [0, 2, 4, 6, 8]
 
 
 def test_a_result_that_cannot_travel_is_refused(pair):
-    with pytest.raises(ValueError, match="result of rank . is a object that cannot be handed back.*allowed are None"):
+    with pytest.raises(ValueError, match="result of rank . .a object. cannot be handed back.*of type object.*allowed are None"):
         pair.run(lambda comm: object())
 
 

@@ -173,7 +173,7 @@ def _pack_other(value):
     for base in (dict, list, str, int, float):          # subclasses travel as what they extend
         if isinstance(value, base):
             return base(value)
-    raise TypeError(f"a {type(value).__name__} cannot travel between processes")
+    raise TypeError(f"a value of type {type(value).__name__} cannot travel between processes")
 
 
 def _unpack_other(code: int, data: bytes):

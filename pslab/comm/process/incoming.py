@@ -134,13 +134,13 @@ class Incoming:
     def land(self, piece: np.ndarray) -> None:
         """Take the next bytes of the payload: `piece` is uint8, whole elements when they are to be reduced."""
         size, at = len(piece), self.landed
-        self.landed = at + size
-        if self.discard:
-            return
-        if self.flat is None:
+        if self.flat is None and not self.discard:
             self._room(at + size)
             self.own[at:at + size] = piece
-        elif self.op is None:
+        self.landed = at + size
+        if self.discard or self.flat is None:
+            return
+        if self.op is None:
             self.flat[at:at + size] = piece
         else:
             item = self.flat.itemsize

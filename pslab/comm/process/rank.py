@@ -70,7 +70,7 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
         try:
             encoded = wire.encode(value)
         except ValueError as error:
-            raise ValueError(f"the result of rank {endpoint.rank} is a {type(value).__name__} that cannot be handed "
+            raise ValueError(f"the result of rank {endpoint.rank} (a {type(value).__name__}) cannot be handed "
                              f"back: {error}") from None
         endpoint.flush()
         sys.stdout.flush()

@@ -53,6 +53,9 @@ class Watch:
         except CommError as error:
             error.ledger = self.ranks.board.ledger()         # it outlives the ranks
             raise
+        except KeyboardInterrupt as error:                   # who is interrupted often waited for a reason
+            error.add_note(str(Stalled("when the run was interrupted:", self.ranks.board.waits())))
+            raise
         finally:
             self.ledger = self.ranks.board.ledger()
             self._show()
@@ -169,7 +172,7 @@ def _raised(rank: int, told: dict) -> BaseException:
     kind = getattr(builtins, told["type"], None) if told["module"] == "builtins" else None
     if told["type"] == "SystemExit":
         code = told["args"][0] if told["args"] else 0
-        return RankDied(rank, exitcode=code if isinstance(code, int) else 1, note=told["text"])
+        return RankDied(rank, exitcode=code if isinstance(code, int) else 1, note="" if isinstance(code, int) else told["text"])
     if kind is None and told["module"] == errors.__name__:
         kind = getattr(errors, told["type"], None)
         if kind is not None and issubclass(kind, (RankDied, RankError)):
