@@ -68,7 +68,7 @@ def test_the_whole_demo(demo, drawn, tmp_path):
     assert "modelled by pslab.cost" in out
     after = out.split("hybrid, S = K\n")[1]
     assert [line.split()[0] for line in after.splitlines()[:6]] == ["2", "4", "8", "16", "32", "64"]
-    assert "At K = S = 2 ring and servers carry equal dense bytes per direction" in out
+    assert "At K = S = 2 ring and servers carry equal (but for one number) dense bytes per direction" in out
     assert "they part from K = 3 on" in out
     assert (tmp_path / "pslab-demo.png").read_bytes().startswith(b"\x89PNG")
     for name in rows:

@@ -20,14 +20,14 @@ def three(**changes):
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"allreduce": {"sparse_bytes": 46000.0}}, "5.0 times fewer bytes a step than allreduce and about as many bytes a "
-                                               "step as server, since a worker touches 200 of 5,000 rows"),
+    ({"allreduce": {"sparse_bytes": 46000.0}}, "5.0 times fewer bytes a step than allreduce (a worker touches 200 of "
+                                               "5,000 rows a step) and about as many bytes a step as server;"),
     ({"hybrid": {"sparse_bytes": 16000.0}}, "2.0 times more bytes a step than allreduce"),
     ({"allreduce": {"sparse_bytes": 0.0, "dense_bytes": 0.0}}, "10 kB a step where allreduce sends nothing"),
     ({}, "all reach the same test AUC to four digits"),
     ({"server": {"test_auc": 0.75}}, "test AUCs within 0.0300"),
-    ({"hybrid": {"samples_per_s": 1500.0}}, "hybrid is fastest, 1.50 times allreduce."),
-    ({"server": {"samples_per_s": 3000.0}}, "server is fastest, 3.00 times hybrid."),
+    ({"hybrid": {"samples_per_s": 1500.0}}, "hybrid is fastest, 1.50 times allreduce, in this one run."),
+    ({"server": {"samples_per_s": 3000.0}}, "server is fastest, 3.00 times hybrid, in this one run."),
     ({"server": {"samples_per_s": 3000.0, "sparse_bytes": 9000.0}},
      "server is fastest, 3.00 times hybrid, so bytes do not decide the time here"),
     ({"server": {"samples_per_s": 1020.0}}, "hybrid is about as fast as server"),
@@ -37,6 +37,10 @@ def test_the_sentence_follows_the_figures(changes, said):
     assert said in text
     assert text.count(". ") == 0        # one sentence
     assert text.endswith(".")
+
+
+def test_virtual_time_is_named():
+    assert words.sentence(three(), SIZE, virtual=True).endswith(", in virtual time, which counts messages only.")
 
 
 def test_no_speed_is_said_where_none_was_measured():
@@ -97,7 +101,7 @@ def test_what_is_said_of_the_model():
     assert "Modelled too, not run: with 10,000,000 rows" in text
     assert "allreduce would send 640 MB a step" in text
     assert "stays below allreduce up to K = 64" in words.model_words(SIZE, Options(servers=2))
-    assert "do not part up to K = 64" in words.model_words(SIZE, Options(servers=100))
+    assert "do not part up to K = 64" in words.model_words(SIZE, Options(servers=100, world="sim"))
     assert "part" not in words.model_words(SIZE, Options(servers=0, strategy="allreduce"))
 
 

@@ -46,8 +46,15 @@ class Options:
                 reason = {"batch_size": ", a row for each worker", "servers": f" for strategy {self.strategy}"}
                 raise ValueError(f"--{argument.replace('_', '-')} {value}: a whole number from {least} is needed"
                                  f"{reason.get(argument, '')}")
+        if self.seed >= 2**63:
+            raise ValueError(f"--seed {self.seed}: a whole number below 2**63 is needed")
+        from pslab.comm import ProcessWorld  # not above: `--help` must not wait for torch
+        ranks, most = self.workers + self.servers, ProcessWorld.MAX_RANKS
+        if self.world == "process" and ranks > most:
+            raise ValueError(f"--workers {self.workers} --servers {self.servers}: {ranks} processes; at most "
+                             f"{most} are possible here, and --world sim takes more")
         if not 0 < self.lr < float("inf"):
-            raise ValueError(f"--lr {self.lr}: a number above 0 is needed")
+            raise ValueError(f"--lr {self.lr}: a finite number above 0 is needed")
         check_writable("--picture", self.picture)
         if Path(self.picture).suffix != ".png":
             raise ValueError(f"--picture {self.picture}: a name that ends in .png is needed")

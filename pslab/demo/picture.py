@@ -14,20 +14,24 @@ from .train import Measured
 SOFT, INK = "#767676", "#333333"
 
 
-def draw(measured: Sequence[Measured], modelled: Sequence[Line], table: Table, note: str) -> Picture:
-    """Stacked bars (dense, sparse) by strategy, lines over K; `table` is the twin, `note` the small print."""
+def draw(measured: Sequence[Measured], modelled: Sequence[Line], table: Table, note: str,
+         virtual: bool = False) -> Picture:
+    """Stacked bars (dense, sparse) by strategy, lines over K; `table` is the twin, `note` the small print.
+
+    virtual: times are the simulator's.
+    """
     title = "One training step: bytes on the busiest port"
     with styled():
-        figure = Figure(figsize=(10.5, 4.0), layout="constrained")
+        figure = Figure(figsize=(11.5, 4.0), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1, 1])
-        _bars(left, measured)
+        _bars(left, measured, "virtual " if virtual else "")
         _lines(right, modelled)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
         figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color=SOFT)
     return Picture(figure, title, table)
 
 
-def _bars(axes, measured: Sequence[Measured]) -> None:
+def _bars(axes, measured: Sequence[Measured], kind: str) -> None:
     size, unit = bytes_unit(max(m.bytes for m in measured))
     for place, m in enumerate(measured):
         look = LOOKS[m.strategy]
@@ -35,7 +39,7 @@ def _bars(axes, measured: Sequence[Measured]) -> None:
         bar = axes.barh(place, m.sparse_bytes / size, 0.62, left=m.dense_bytes / size, color=look.color, alpha=0.45,
                         hatch="///", label="sparse (rows, keys)" if place == 0 else None)
         axes.bar_label(bar, [number(m.bytes / size)], padding=4, color=INK)
-    speeds = ["" if m.samples_per_s is None else f"{m.samples_per_s:,.0f} samples/s\n" for m in measured]
+    speeds = ["" if m.samples_per_s is None else f"{m.samples_per_s:,.0f} {kind}samples/s\n" for m in measured]
     axes.set_yticks(range(len(measured)), [f"{m.strategy}\n{speed}AUC {m.test_auc:.3f}"
                                            for m, speed in zip(measured, speeds)])
     axes.invert_yaxis()
@@ -61,4 +65,4 @@ def _lines(axes, modelled: Sequence[Line]) -> None:
     axes.set_xlabel("workers K (count)")
     axes.set_ylabel(f"{unit} a step, logarithmic")
     axes.set_title("modelled", fontsize=10)
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8)      # beside the lines

@@ -31,14 +31,14 @@ def show(options: Options) -> int:
         alone = train(options, log, batches, "single", worlds)
     yard = yardstick(log)
     ways = modelled.lines(size, max(options.servers, 1))
-    table, sentence = words.results(measured, options), words.sentence(measured, size)
+    table, sentence = words.results(measured, options), words.sentence(measured, size, options.world == "sim")
     print(f"\n{table}\n{words.beside(measured, yard, alone)}\n\n{sentence}\n")
     print(f"{words.model_table(ways)}\n{words.model_words(size, options)}\n")
 
     world = "processes" if options.world == "process" else "simulator"
     note = (f"{log.name}, K = {options.workers}, S = {options.servers}, {options.batch_size} rows a step; left "
             f"measured ({world}), right modelled; dashed: as many servers as workers")
-    write_aside(options.picture, draw(measured, ways, table, note).png())
+    write_aside(options.picture, draw(measured, ways, table, note, options.world == "sim").png())
     written = [f"picture: {options.picture}"]
     if options.json is not None:
         yardstick_said = {"name": yard[0], "test_auc": yard[1]}

@@ -21,10 +21,11 @@ CLOSE = 1.05            # ratios up to here are "as many" and "as fast"
 def opening(options: Options, log, size: Size) -> str:
     """What is about to be trained, where."""
     where = "processes of this machine" if options.world == "process" else "simulated ranks"
+    K, S = options.workers, 0 if options.strategies == ("allreduce",) else options.servers
     return (f"{log.note}\n{len(log.train):,} training and {len(log.test):,} test rows, {log.num_dense} dense features; "
             f"DLRM with {size.dense_parameters:,} dense parameters and {size.table_rows:,} rows of {size.dim} in "
-            f"{len(log.features)} tables\n{_count(options.workers, 'worker')} and {_count(options.servers, 'server')}, "
-            f"{where}; {_count(options.steps, 'step')} over {options.batch_size} rows each, the same batches for all "
+            f"{len(log.features)} tables\n{_count(K, 'worker')} and {_count(S, 'server')}, {where}; "
+            f"{_count(options.steps, 'step')} over {_count(options.batch_size, 'row')} each, the same batches for all "
             f"strategies")
 
 
@@ -56,38 +57,43 @@ def beside(measured: Sequence[Measured], yard: tuple[str, float], alone: Measure
             f"beside: one process alone on the same batches:{speed} losses differ from its by {losses}")
 
 
-def sentence(measured: Sequence[Measured], size: Size) -> str:
-    """One sentence on what the table shows, from its figures."""
+def sentence(measured: Sequence[Measured], size: Size, virtual: bool = False) -> str:
+    """One sentence on what the table shows, from its figures. virtual: times are the simulator's."""
     by = {m.strategy: m for m in measured}
     if len(by) < 2:
         (m,) = measured
         return (f"With {m.strategy} the busiest port carries {sized(m.bytes)} a step in its busier direction, "
                 f"{m.sparse_bytes / m.bytes if m.bytes else 0:.0%} of it for rows of tables.")
     hybrid, others = by["hybrid"], [by[name] for name in ("allreduce", "server") if name in by]
-    moved = " and ".join(_ratio(other, hybrid) for other in others)
+    touched = f" (a worker touches {size.rows_per_worker:.0f} of {size.table_rows:,} rows a step)"
+    moved = " and ".join(_ratio(other, hybrid) + touched * (other.strategy == "allreduce") for other in others)
     spread = max(m.test_auc for m in measured) - min(m.test_auc for m in measured)
     learnt = "the same test AUC to four digits" if spread < 5e-5 else f"test AUCs within {spread:.4f}"
-    return (f"Through the busiest port hybrid sends {moved}, since a worker touches {size.rows_per_worker:.0f} of "
-            f"{size.table_rows:,} rows a step; all reach {learnt}{_speed(measured, hybrid)}.")
+    speed = _speed(measured, hybrid)
+    clock = ", in virtual time, which counts messages only" if virtual else ", in this one run"
+    return f"Through the busiest port hybrid sends {moved}; all reach {learnt}{speed}{clock if speed else ''}."
 
 
 def model_table(modelled: Sequence[Line]) -> Table:
     """K down, strategies across, kB a step."""
     rows = [[K, *(line.bytes[i] / KB for line in modelled)] for i, K in enumerate(WORKERS)]
     return Table(["K", *(line.label for line in modelled)], rows,
-                 "modelled by pslab.cost: kB a step on the busiest port, busier direction; rows spread evenly")
+                 "modelled by pslab.cost: kB a step on the busiest port, busier direction; rows spread evenly over\n"
+                 "the servers (a measured figure above its line: hot rows lie together on one of them)")
 
 
 def model_words(size: Size, options: Options) -> str:
     """Where ring and servers part, and what larger tables would do."""
     ring, servers = (dense_busiest(how, 2, 2, size) for how in ("ring", "server"))
-    alike = "equal" if abs(ring - servers) <= 4 else "different"        # 4 bytes: the odd parameter of two halves
+    apart = abs(ring - servers)
+    alike = "equal" if not apart else "equal (but for one number)" if apart <= 4 else "different"
     texts = [f"At K = S = 2 ring and servers carry {alike} dense bytes per direction ({ring:,} and {servers:,})."]
     S = options.servers
     if S:
         texts += [_parting(size, S), _overtaking(size, S)]
     large = {line.label: line.bytes[0] for line in lines(size, max(S, 1), LARGE_ROWS)}
-    texts.append(f"Modelled too, not run: with {LARGE_ROWS:,} rows and as many touched, allreduce would send "
+    texts.append(f"Modelled too, not run: with {LARGE_ROWS:,} rows, of which a worker still touches "
+                 f"{size.rows_per_worker:.0f}, allreduce would send "
                  f"{sized(large['allreduce'])} a step at K = 2, hybrid with S = K {sized(large['hybrid, S = K'])}.")
     return " ".join(texts)
 

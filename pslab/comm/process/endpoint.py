@@ -222,6 +222,7 @@ class ProcessEndpoint(Endpoint):
             spent_s = time.monotonic() - since_s
             left_s = patience_s if timeout_s is None else max(min(patience_s, timeout_s - spent_s), 0)
             if self.progress(left_s * 1000):
+                patience_s = PATIENCE_S              # what came may change the note: look again soon
                 continue
             spent_s = time.monotonic() - since_s
             if timeout_s is not None and spent_s >= timeout_s:

@@ -172,7 +172,8 @@ def _raised(rank: int, told: dict) -> BaseException:
     kind = getattr(builtins, told["type"], None) if told["module"] == "builtins" else None
     if told["type"] == "SystemExit":
         code = told["args"][0] if told["args"] else 0
-        return RankDied(rank, exitcode=code if isinstance(code, int) else 1, note="" if isinstance(code, int) else told["text"])
+        known = isinstance(code, int)
+        return RankDied(rank, exitcode=code if known else 1, note="" if known else told["text"])
     if kind is None and told["module"] == errors.__name__:
         kind = getattr(errors, told["type"], None)
         if kind is not None and issubclass(kind, (RankDied, RankError)):

@@ -27,8 +27,6 @@ from .sockets import tcp_pair, unix_pair
 from .watch import Watch, check_start
 
 TRANSPORTS = ("auto", "shm", "tcp")
-_MAX_RANKS = 64
-
 
 class ProcessWorld:
     """`world_size` real processes on this machine.
@@ -39,10 +37,12 @@ class ProcessWorld:
     r mod cores (Linux): steadier and up to twice as fast on a machine of your own, slower on one that others use.
     """
 
+    MAX_RANKS = 64
+
     def __init__(self, world_size: int, *, transport: str = "auto", link: Link | None = None, seed: int = 0,
                  trace: bool = False, pin: bool = False):
-        if not isinstance(world_size, int) or not 1 <= world_size <= _MAX_RANKS:
-            raise ValueError(f"world_size={world_size!r}; 1 to {_MAX_RANKS} processes are possible here "
+        if not isinstance(world_size, int) or not 1 <= world_size <= self.MAX_RANKS:
+            raise ValueError(f"world_size={world_size!r}; 1 to {self.MAX_RANKS} processes are possible here "
                              "(SimWorld runs thousands of ranks)")
         if transport not in TRANSPORTS:
             raise ValueError(f"transport={transport!r}; allowed: {', '.join(TRANSPORTS)}")
