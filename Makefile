@@ -44,7 +44,7 @@ test-long: $(STAMP)
 
 # JupyterLab refuses to run as root unless told, which is what containers do.
 lab: $(STAMP)
-	@$(BIN)/jupyter lab $$([ "$$(id -u)" = 0 ] && echo --allow-root) $(ARGS) chapters/00_start_here.ipynb
+	@$(BIN)/jupyter lab $$([ "$$(id -u)" = 0 ] && echo --allow-root) --ServerApp.root_dir="$(CURDIR)" $(ARGS) chapters/00_start_here.ipynb
 
 notebooks: $(STAMP)
 	@$(BIN)/python -m pslab.notebooks build $(ARGS)

@@ -2,7 +2,9 @@
 
 import ipaddress
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,10 @@ from hypothesis import settings
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell that starts a job in the background lets it ignore Ctrl-C; the tests of interrupts need it.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine stalls now and then: no per-example deadline; failures print what reproduces them.
 settings.register_profile("pslab", deadline=None, print_blob=True)

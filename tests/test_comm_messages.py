@@ -138,16 +138,23 @@ def test_tensors_of_the_kit_are_read_in_place(worlds):
         heap = comm._endpoint.heap
         before = heap.slot(right, 3)[1].copy()
         heap.slot(right, 3)[1][:] = 77
+        lent = True
         for _ in range(3):
             work = comm.isend(x[1:], right)
+            lent = lent and work.lent is not None
             y = comm.recv(left)
             work.wait()
         untouched = bool((heap.slot(right, 3)[1] == 77).all())
+        ordinary = comm.isend(torch.ones(count), right)              # through the slots, last one first
+        lent = lent and ordinary.lent is None
+        comm.recv(left)
+        ordinary.wait()
+        untouched = untouched and not (heap.slot(right, 3)[1] == 77).all()
         heap.slot(right, 3)[1][:] = before
         where, size = heap.find(x[1:].numpy()), heap.size
         del x, work
         again = comm.empty((count,))
-        return y[:2], untouched, where is not None, heap.size == size, heap.find(again.numpy()) is not None
+        return y[:2], untouched and lent, where is not None, heap.size == size, heap.find(again.numpy()) is not None
     for rank, (y, untouched, found, reused, found_again) in enumerate(worlds["shm"].run(program, 500_000).results):
         assert y.tolist() == [1.0 + (rank - 1) % 3, 2.0 + (rank - 1) % 3]
         assert (untouched, found, reused, found_again) == (True, True, True, True)
@@ -157,12 +164,21 @@ def test_a_tensor_in_place_may_change_after_wait(world):
     def program(comm):
         x = comm.empty((300_000,))
         if comm.rank == 0:
-            for step in range(5):
-                x.fill_(step)
-                comm.isend(x, 1).wait()
+            for _ in range(2):
+                for step in range(5):
+                    x.fill_(step)
+                    comm.isend(x, 1).wait()
+                comm.barrier()
         elif comm.rank == 1:
-            return [comm.recv(0, out=x).unique().tolist() for _ in range(5)]
-    assert world.run(program).results[1] == [[float(step)] for step in range(5)]
+            first = [comm.recv(0, out=x).unique().tolist() for _ in range(5)]
+            comm.barrier()
+            kept = [comm.recv(0) for _ in range(5)]                  # without out: the receiver's own memory
+            comm.barrier()
+            return first, [y.unique().tolist() for y in kept]
+        else:
+            comm.barrier()
+            comm.barrier()
+    assert world.run(program).results[1] == ([[float(step)] for step in range(5)],) * 2
 
 
 def test_mismatch_raises_on_both_sides(world):

@@ -253,13 +253,14 @@ class Odd(Exception):
 
 def raise_in_rank_1(comm, kind):
     if comm.rank == 1:
-        raise {"value": ValueError("bad x"), "key": KeyError("k"), "odd": Odd("mine"), "comm": CommError("c")}[kind]
+        raise {"value": ValueError("bad x"), "file": FileNotFoundError(2, "No such file", "x.txt"),
+               "key": KeyError("k"), "odd": Odd("mine"), "comm": CommError("c")}[kind]
     comm.recv(1)
 
 
 @pytest.mark.parametrize(("kind", "raised", "text"), [
     ("value", ValueError, "bad x"), ("key", KeyError, "'k'"), ("odd", RankError, "rank 1 raised Odd: mine"),
-    ("comm", CommError, "c")])
+    ("file", FileNotFoundError, "[Errno 2] No such file: 'x.txt'"), ("comm", CommError, "c")])
 def test_a_ranks_exception_is_raised_with_its_traceback(pair, kind, raised, text):
     with pytest.raises(raised) as caught:
         pair.run(raise_in_rank_1, kind)
@@ -385,6 +386,7 @@ def test_stalls_are_a_table(pair, kind, program, waiting):
         assert f"test_comm_process_world.py:{line_of(program, wait.call)} in {program.__name__}" == wait.where
     if kind == "processes":
         assert all(wait.waited_s >= 0.3 for wait in rows.values())
+        assert "nothing has moved for 0.4 s" in str(caught.value)
     if program is wrong_tag:
         assert "tag 7" in str(caught.value)
 
@@ -415,6 +417,106 @@ def test_an_idle_server_is_no_stall_while_a_worker_works(pair):
             continue
         comm.post(1, "bye")
     assert pair.run(program, timeout_s=0.2).results == [None, "bye"]
+
+
+def test_computing_after_a_poll_in_vain_is_no_stall(pair):
+    def program(comm):
+        if comm.rank == 1:
+            return comm.recv(0).item()
+        comm.poll(0.001)
+        until_s = time.monotonic() + 1.2
+        while time.monotonic() < until_s:
+            continue
+        comm.send(torch.tensor([5.0]), 1)
+    assert pair.run(program, timeout_s=0.5).results == [None, 5.0]
+
+
+def test_a_launcher_that_is_killed_is_replaced():
+    def program(comm):
+        comm.report("started")
+        comm.poll()
+    with ProcessWorld(2) as two:
+        pids = [pid for *_, pid in two.run(ranks_and_pids).results]
+        handles = [os.pidfd_open(pid) for pid in pids]
+        with pytest.raises(CommError, match="launcher of ranks"):
+            two.run(program, on_report=lambda *_: os.kill(pool.current().process.pid, signal.SIGKILL))
+        for handle in handles:                                # the ranks go with it
+            poller = select.poll()
+            poller.register(handle, select.POLLIN)
+            assert poller.poll(5000)
+            os.close(handle)
+        assert [result[:2] for result in two.run(ranks_and_pids).results] == [(0, 2), (1, 2)]
+
+
+def test_what_a_rank_started_goes_with_it(pair):
+    def program(comm):
+        import subprocess
+        import sys
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        comm.report(child.pid)
+        comm.barrier()
+        comm.report("go")
+        comm.poll()
+    pids, handles = [], []
+
+    def heard(rank, value):
+        if value == "go":
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            pids.append(value)
+            handles.append(os.pidfd_open(value))
+    with pytest.raises(KeyboardInterrupt):
+        pair.run(program, on_report=heard)
+    assert len(handles) == 2
+    for handle in handles:
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        assert poller.poll(5000)
+        os.close(handle)
+
+
+def test_stderr_of_ranks_is_shown(pair, capfd):
+    def program(comm):
+        import sys
+        print("warning of", comm.rank, file=sys.stderr)
+    pair.run(program)
+    assert capfd.readouterr().err == "warning of 0\nwarning of 1\n"
+
+
+def test_the_transport_is_what_was_asked_for():
+    def program(comm):
+        import socket
+        families = {channel.sock.family for channel in comm._endpoint.channels if channel is not None}
+        return comm._endpoint.heap is not None, families == {socket.AF_INET}
+    for transport, expected in (("auto", (sys.platform == "linux", sys.platform != "linux")), ("shm", (True, False)),
+                                ("tcp", (False, True))):
+        with ProcessWorld(2, transport=transport) as world:
+            assert world.run(program).results == [expected] * 2, transport
+
+
+def test_throttled_ports_also_hold_a_senders_second_message_and_mail():
+    link = Link(latency_s=1e-3, overhead_s=0.0, bandwidth_Bps=20e6)
+    one_s = link.port_s(400_000)
+
+    def program(comm):
+        x = torch.ones(100_000)
+        comm.barrier()
+        start_s = time.monotonic()
+        if comm.rank == 0:
+            works = [comm.isend(x, 1), comm.isend(x, 2)]             # two receivers, one outgoing port
+            for work in works:
+                work.wait()
+            comm.post(1, "rows", {}, [x])
+        else:
+            comm.recv(0)
+            if comm.rank == 1:
+                comm.poll()
+        return start_s, time.monotonic()
+    with ProcessWorld(3, link=link) as slow:
+        (start_s, sent_s), (_, mail_s), (_, second_s) = slow.run(program).results
+    assert sent_s - start_s >= 2 * one_s
+    assert second_s - start_s >= 2 * one_s + link.latency_s
+    assert mail_s - start_s >= 3 * one_s + link.latency_s
 
 
 def test_limit_s_ends_an_endless_loop(pair):

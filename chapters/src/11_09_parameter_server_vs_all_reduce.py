@@ -325,7 +325,8 @@ viz.busiest_link(K=8, S=1, overlap=0.0)
 viz.busiest_link_widget()
 
 # %% [markdown]
-# Overlap never changes the left picture, only the right one. And once there are as many servers as workers, more of them
+# In bytes the servers win once $S$ is above $K^2/(2(K-1))$, the fair ratio of the table above: rounded up, with five
+# servers. Overlap never changes the left picture, only the right one. And once there are as many servers as workers, more of them
 # change nothing: the *worker's* own port has become the busiest.
 #
 # ## 3. Where the parameter server stays decisive · *Intermediate*
@@ -401,7 +402,7 @@ viz.bars(list(busiest), {"busiest port": [count / 1e6 for count in busiest.value
          title="One sparse step, eight workers, keys counted")
 
 # %% [markdown]
-# Per direction, *one* server and the sparse all-gather are nearly equal: the server's port sees the rows of all workers,
+# Per direction, *one* server and the sparse all-gather are of the same size: the server's port sees the rows of all workers,
 # and so does every port of the gather. Only servers in the plural are lighter.
 #
 # ### Three rivals, counted
@@ -707,7 +708,7 @@ for other in ("allreduce", "server"):
 # over a baseline that cannot have run at all because the table fits on no worker. Here all three ran.
 #
 # The small job hides how the three part. Here is the model at the size of the printed example: fifty million dense
-# parameters, the hundred million rows, eight servers. Where do the lower two lines cross?
+# parameters, the hundred million rows, eight servers. Look where the lower two lines cross: between eight and sixteen workers.
 
 # %%
 ks = [2, 4, 8, 16, 32, 64]
@@ -748,7 +749,7 @@ print(f"rows never touched:    {int((steps_touched == 0).sum()):,}")
 
 # %% [markdown]
 # The excuse holds for the long tail and fails for the head: the popular rows are touched in *every* step, like dense
-# parameters. They are the rows that matter most to the predictions, too.
+# parameters.
 #
 # ## 5. Two choices, not one · *Intermediate*
 #
@@ -854,7 +855,7 @@ Table(["group", "goes to", "copy with state", "because"], rows)
 # | dense bytes, busiest port, per direction | $2\frac{K-1}{K}Pb$ | $\max(\frac{K}{S},1)\,Pb$ | 2, ledger |
 # | growth with $K$ | bytes level off, latency grows | bytes grow unless $S$ grows along | 2, "flat in K" |
 # | extra machines | none | $S$, or none if they share the workers' | 2, table |
-# | sparse bytes | all rows, or $(K-1)/2$ × the server's as an all-gather | touched rows, with keys, twice | 3, rivals |
+# | sparse bytes, all links | all rows, or $(K-1)/2$ × the server's as an all-gather | touched rows, with keys, twice | 3, rivals |
 # | memory a worker needs | the whole model and its optimizer state | the rows of one batch | 3, 6 |
 # | messages of a worker, dense step | $2(K-1)$ large ones, in turn | one push and one pull a server, and small mail | 1, space–time |
 # | synchronous | yes, by nature | if its rounds are (BSP) | 4, 5 |
@@ -881,7 +882,7 @@ Table(["group", "goes to", "copy with state", "because"], rows)
 # | often said | what the cells show | where |
 # | --- | --- | --- |
 # | the ring's busiest link is nine times lighter | counted alike it is about half of that; the nine is a ratio of times without overlap | 2, first two tables |
-# | the server moves four orders of magnitude less | of totals; per direction of the busiest port, and with keys, a fraction of that | 3, first table |
+# | the server moves four orders of magnitude less | of totals; per direction of the busiest port a fraction of that | 3, first table |
 # | all-reduce must move the whole table | a *dense* one must; a sparse all-gather does not, and beats the server at two workers | 3, third rival |
 # | the ring's cost is flat in the number of workers | bytes level off, time grows by two latencies a worker | 2, "flat in K" |
 # | the ring moves the fewest bytes possible | without extra machines; as many servers as workers move less | 2, "fewest bytes" |
@@ -965,8 +966,8 @@ for world in (pair, ring_world, server_world):
 # the ring's or a server's?</b></summary>
 # <p>A server's. It carries K/S = 2 times the model per direction, a port of the ring 1.75 times.</p></details>
 #
-# <details><summary><b>At how many workers does a sparse all-gather move as many bytes as the server?</b></summary>
-# <p>At three, where (K − 1)/2 = 1. At two it moves half.</p></details>
+# <details><summary><b>At how many workers does a sparse all-gather move as many bytes in all as the server?</b></summary>
+# <p>At three, where (K − 1)/2 = 1. At two it moves half. Through the busiest port the count is another one.</p></details>
 #
 # <details><summary><b>A table of single numbers (D = 1), 8-byte keys, four workers. From which share of touched rows on
 # does a dense all-reduce move fewer bytes in all?</b></summary>

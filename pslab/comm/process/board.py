@@ -19,6 +19,7 @@ from ..ledger import KINDS, Ledger
 RUNNING, IDLE, BLOCKED, DONE = 0, 1, 2, 3     # IDLE: running since a poll that timed out, so not seen to progress
 STATE, PROGRESS, SINCE_US, PEER, TEXT_BYTES = range(5)
 _FIELDS, _TEXT = 8, 768
+BETWEEN_POLLS_S = 0.2                         # who stays away longer after a poll in vain is computing
 
 
 class Board:
@@ -64,8 +65,10 @@ class Board:
         return int(self.fields[:, PROGRESS].sum())
 
     def can_move(self) -> bool:
-        """Whether some rank is at work (not waiting, and not merely between two polls that found nothing)."""
-        return bool((self.fields[:, STATE] == RUNNING).any())
+        """Whether some rank is at work: not waiting, and not merely between two polls that found nothing."""
+        state = self.fields[:, STATE]
+        since_s = time.monotonic() - self.fields[:, SINCE_US] / 1e6
+        return bool(((state == RUNNING) | ((state == IDLE) & (since_s > BETWEEN_POLLS_S))).any())
 
     def all_done(self) -> bool:
         return bool((self.fields[:, STATE] == DONE).all())

@@ -182,6 +182,7 @@ class ProcessEndpoint(Endpoint):
             try:
                 self.wait_until(LetterWait(box, timeout_s), timeout_s)
             except TimeoutError:
+                self.fields[notice.SINCE_US] = int(time.monotonic() * 1e6)
                 self.fields[notice.STATE] = notice.IDLE
                 return None
         self.fields[notice.STATE] = notice.RUNNING
@@ -260,6 +261,8 @@ class ProcessEndpoint(Endpoint):
                 break
             if not self.progress(PATIENCE_S * 1000):
                 self.board.blocked(self.rank, since_s, busy[0].peer, "finish: a message is still to be taken\0\0")
+        if self.late_error is not None:
+            raise self.late_error
         self.fields[notice.STATE] = notice.DONE
 
     def watch(self, channel: Channel, writing: bool) -> None:

@@ -74,7 +74,11 @@ def send(control: socket.socket, request: dict, descriptors: list[int]) -> None:
     """A request with descriptors, which arrive with its first byte; in one call, so that two never mix."""
     body = json.dumps(request).encode()
     frame = len(body).to_bytes(4, "little") + body
-    if socket.send_fds(control, [frame], descriptors) != len(frame):
+    try:
+        sent = socket.send_fds(control, [frame], descriptors)
+    except OSError as error:
+        raise CommError(f"the launcher of ranks is gone ({error}); the next run starts a new one") from None
+    if sent != len(frame):
         raise CommError("the launcher of ranks does not read its requests")
 
 
@@ -140,7 +144,7 @@ def _reap(children: set[int], control: socket.socket) -> None:
             try:
                 os.killpg(pid, signal.SIGKILL)     # what the rank itself had started
             except (ProcessLookupError, PermissionError):
-                status = status                    # nobody was left in its group
+                children.discard(pid)              # nobody was left in its group
             reply(control, {"died": pid, "status": status})
 
 

@@ -91,8 +91,11 @@ def _told(error: BaseException) -> bytes:
     text = "".join(traceback.format_exception(kind, error, trace))
     told = {"type": kind.__name__, "module": kind.__module__, "text": str(error), "traceback": text}
     builtin = getattr(builtins, kind.__name__, None) is kind
+    args = list(error.args) if builtin else []
+    if isinstance(error, OSError) and builtin and error.filename is not None:
+        args = [error.errno, error.strerror, error.filename]       # error.args leaves the file out
     try:
-        return wire.encode({**told, "args": list(error.args) if builtin else []})
+        return wire.encode({**told, "args": args})
     except ValueError:                                   # arguments that cannot travel: the text stands for them
         return wire.encode({**told, "args": [str(error)]})
 
