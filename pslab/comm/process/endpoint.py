@@ -261,8 +261,6 @@ class ProcessEndpoint(Endpoint):
                 break
             if not self.progress(PATIENCE_S * 1000):
                 self.board.blocked(self.rank, since_s, busy[0].peer, "finish: a message is still to be taken\0\0")
-        if self.late_error is not None:
-            raise self.late_error
         self.fields[notice.STATE] = notice.DONE
 
     def watch(self, channel: Channel, writing: bool) -> None:
