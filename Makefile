@@ -3,6 +3,7 @@
 # make test-long   the tests that take minutes
 # make lab         open JupyterLab on the course's front page
 # make notebooks   rebuild the notebooks whose text has changed
+# make site        build the web pages of the course into build/site
 # make lint        ruff, import rules, spelling
 #
 # Needs Python 3.11 or newer and make. Another Python: make PYTHON=python3.12 demo
@@ -15,7 +16,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lab notebooks lint
+.PHONY: help setup demo test test-long lab notebooks site lint
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -48,6 +49,9 @@ lab: $(STAMP)
 
 notebooks: $(STAMP)
 	@$(BIN)/python -m pslab.notebooks build $(ARGS)
+
+site: $(STAMP)
+	@$(BIN)/python docs/site/build.py $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/python tests/run_all.py --stage lint $(ARGS)

@@ -69,6 +69,7 @@ def test_an_install_that_failed_is_tried_again(house):
         ("test-long", "python tests/run_all.py --long "),
         ("lint", "python tests/run_all.py --stage lint "),
         ("notebooks", "python -m pslab.notebooks build "),
+        ("site", "python docs/site/build.py "),
         ("demo", "pslab demo "),
     ],
 )
@@ -107,7 +108,7 @@ def test_no_python_is_named(house):
 
 def test_make_alone_says_what_there_is(house):
     said = run(["make"], house).stdout
-    assert all(f"make {target} " in said for target in ("demo", "test", "test-long", "lab", "notebooks", "lint"))
+    assert all(f"make {target} " in said for target in ("demo", "test", "test-long", "lab", "notebooks", "site", "lint"))
     assert calls(house) == []
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("collectives", "comm", "cost", "data", "embedding", "models", "notebooks", "ps", "train", "viz")
+ROOMS = (
+    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "models", "notebooks", "ps", "train"),
+    "viz",
+)
 
 
 @pytest.fixture(scope="module")
