@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "models", "notebooks", "ps", "train"),
-    "viz",
+    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "exercises", "grade", "models"),
+    *("notebooks", "ps", "train", "viz"),
 )
 
 
@@ -67,6 +67,9 @@ def test_an_empty_house_keeps_the_rules(lint_imports, empty_house):
         ("models", "import pslab.ps", "pslab.models is not allowed to import pslab.ps"),
         ("models", "import pslab.train", "pslab.models is not allowed to import pslab.train"),
         ("train", "import pslab.viz", "pslab.train is not allowed to import pslab.viz"),
+        ("grade", "import pslab.exercises", "pslab.grade is not allowed to import pslab.exercises"),
+        ("viz", "import pslab.grade", "pslab.viz is not allowed to import pslab.grade"),
+        ("exercises", "import pslab.grade.inner", "Illegal imports of protected package pslab.grade.inner"),
         ("ps", "from pslab.comm import inner", "Illegal imports of protected package pslab.comm.inner"),
         ("train", "from pslab.ps.inner import x", "Illegal imports of protected package pslab.ps.inner"),
         ("viz", "import pslab.train.inner", "Illegal imports of protected package pslab.train.inner"),
