@@ -88,7 +88,7 @@ def test_text_without_notebook_and_notebook_without_text(course):
     assert check(course) == ["chapters/two: not built; run `make notebooks` and commit it"]
     (course / "chapters" / "src" / "two.py").unlink()
     (course / "chapters" / "src" / "one.py").unlink()
-    assert "has no text src/one.py" in check(course)[0]
+    assert "has no text chapters/src/one.py" in check(course)[0]
 
 
 def test_no_stored_outputs_is_refused(course):

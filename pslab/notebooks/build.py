@@ -11,8 +11,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from pslab.notebooks.check import long_cells
-from pslab.notebooks.text import WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_source
+from pslab.notebooks.check import long_cells, text_differs
+from pslab.notebooks.text import WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
 
 
 def build(
@@ -30,16 +30,23 @@ def build(
     """
     pairs = [p for p in find_pairs(root) if p.source.exists() and (not names or any(n in p.name for n in names))]
     if not pairs:
-        raise ValueError(f"names={list(names)!r} choose no text under {root}; texts lie in chapters/src/NAME.py")
+        raise ValueError(f"names={list(names)!r} choose no text under {root}; there are chapters/src and "
+                         "solutions/src")
     failures = 0
     for pair in pairs:
-        fresh = read_source(pair.source)
+        try:
+            fresh = read_pair(pair)
+        except (ValueError, SyntaxError) as error:
+            failures += 1
+            report(f"{pair.name}: NOT built\n{error}")
+            continue
         if not force and is_current(pair, fresh):
             report(f"{pair.name}: unchanged")
             continue
         try:
             if problems := long_cells(fresh):
                 raise BuildError("\n".join(problems))
+            pair.notebook.parent.mkdir(exist_ok=True)
             execute(fresh, pair.notebook.parent, cell_timeout_s)
             write(tidy(fresh), pair.notebook)
             report(f"{pair.name}: built")
@@ -57,8 +64,7 @@ def is_current(pair: Pair, fresh: nbformat.NotebookNode) -> bool:
     """True when the stored notebook was built from exactly this text."""
     if not pair.notebook.exists():
         return False
-    stored = nbformat.read(pair.notebook, as_version=4)
-    return stored.metadata.get("pslab") == fresh.metadata["pslab"]
+    return not text_differs(nbformat.read(pair.notebook, as_version=4), fresh)
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float) -> None:
@@ -71,6 +77,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float
         extra_arguments=["--log-level=ERROR"],
     )
     client.store_widget_state = False
+    client.skip_cells_with_tag = "nbval-skip"
     with tempfile.TemporaryDirectory() as private:
         # A private profile: start-up files of whoever builds must not change what is stored.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": private}

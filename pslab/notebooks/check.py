@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nbformat
 
-from pslab.notebooks.text import KERNELSPEC, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_source
+from pslab.notebooks.leaks import leaks
+from pslab.notebooks.text import KERNELSPEC, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
 
 MAX_CELL_LINES = 25
 IGNORED = ("nbval-ignore-output", "nbval-skip")
@@ -27,20 +28,25 @@ def check(root: Path) -> list[str]:
     pairs = find_pairs(root)
     if not pairs:
         return [f"{root}: no notebook and no text was found; texts lie in chapters/src/NAME.py"]
-    return [problem for pair in pairs for problem in check_pair(pair)]
+    return [problem for pair in pairs for problem in check_pair(pair)] + leaks(root)
 
 
 def check_pair(pair: Pair) -> list[str]:
     """The problems of one notebook and its text."""
     if not pair.source.exists():
-        return [f"{pair.name}: has no text src/{pair.source.name}; notebooks are built from text"]
+        where = pair.source.relative_to(pair.notebook.parents[1]).as_posix()
+        return [f"{pair.name}: has no text {where}; notebooks are built from text"]
     if not pair.notebook.exists():
         return [f"{pair.name}: not built; run `make notebooks` and commit it"]
     try:
         stored = nbformat.read(pair.notebook, as_version=4)
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         return [f"{pair.name}: not a readable notebook ({type(error).__name__}: {error})"]
-    problems = [*_text_differs(stored, read_source(pair.source)), *long_cells(stored), *_outputs(stored)]
+    try:
+        fresh = read_pair(pair)
+    except (ValueError, SyntaxError) as error:
+        return [f"{pair.name}: its text cannot be read: {error}"]
+    problems = [*text_differs(stored, fresh), *long_cells(stored), *_outputs(stored)]
     return [f"{pair.name}: {problem}" for problem in problems]
 
 
@@ -53,7 +59,8 @@ def long_cells(notebook: nbformat.NotebookNode) -> list[str]:
     ]
 
 
-def _text_differs(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode) -> list[str]:
+def text_differs(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode) -> list[str]:
+    """Where a stored notebook is not what its text says now; at most one line, the first difference."""
     rebuild = "edit the text, run `make notebooks` and commit both"
     if stored.metadata.get("kernelspec") != KERNELSPEC:
         return [f"its kernelspec is {stored.metadata.get('kernelspec')!r}, not the plain python3; {rebuild}"]
@@ -71,7 +78,7 @@ def _outputs(notebook: nbformat.NotebookNode) -> list[str]:
     problems, compared = [], 0
     for number, cell in _code(notebook):
         ignored = any(tag in cell.metadata.get("tags", ()) for tag in IGNORED)
-        if cell.execution_count is None:
+        if cell.execution_count is None and "nbval-skip" not in cell.metadata.get("tags", ()):
             problems.append(f"cell {number}: was never executed; run `make notebooks`")
         for output in cell.outputs:
             texts = _texts(output)

@@ -1,7 +1,8 @@
 """The text side: which notebooks there are, and what a text says the notebook's cells are.
 
 A text is a jupytext percent script: `# %% [markdown]` opens a text cell, `# %%` a code cell,
-`# %% tags=["nbval-ignore-output"]` a code cell with a tag.
+`# %% tags=["nbval-ignore-output"]` a code cell with a tag. In a lab's text (solutions/src) cells may also say
+`answer="9.3"`, `check="9.3"`, `needs="9.3"` and `points=5`: see labs.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-FOLDERS = ("chapters", "labs", "solutions")
+from pslab.notebooks.labs import metadata_of, student_version
+
+CHAPTERS, LABS, SOLUTIONS = FOLDERS = ("chapters", "labs", "solutions")
 
 # The same in every notebook, so that a rebuild changes only what it must.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -28,7 +31,7 @@ _CELL_METADATA = ("tags", "nbgrader", "editable", "deletable", "slideshow")
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and the notebook made of it."""
+    """A text and a notebook made of it."""
 
     source: Path
     notebook: Path
@@ -38,30 +41,47 @@ class Pair:
         """What people call it: folder and name, as in chapters/11_09_parameter_server_vs_all_reduce."""
         return f"{self.notebook.parent.name}/{self.notebook.stem}"
 
+    @property
+    def is_lab(self) -> bool:
+        """True for the student's version, whose text is the solution's."""
+        return self.notebook.parent.name == LABS
+
 
 def find_pairs(root: Path) -> list[Pair]:
-    """Every text under root and its notebook, existing or not; a notebook without a text makes a pair as well."""
+    """Every text under root with its notebooks, existing or not; a notebook without a text makes a pair as well."""
     pairs = set()
     for folder in FOLDERS:
-        for source in (root / folder / "src").glob("*.py"):
-            pairs.add(Pair(source, root / folder / f"{source.stem}.ipynb"))
-        for notebook in (root / folder).glob("*.ipynb"):
-            pairs.add(Pair(root / folder / "src" / f"{notebook.stem}.py", notebook))
+        texts = root / (SOLUTIONS if folder == LABS else folder) / "src"
+        names = {path.stem for path in (*texts.glob("*.py"), *(root / folder).glob("*.ipynb"))}
+        pairs |= {Pair(texts / f"{name}.py", root / folder / f"{name}.ipynb") for name in names}
     return sorted(pairs, key=lambda pair: pair.name)
+
+
+def read_pair(pair: Pair) -> nbformat.NotebookNode:
+    """The notebook as its text describes it, without outputs; of a lab, the student's version."""
+    fresh = read_source(pair.source)
+    if not pair.is_lab:
+        return fresh
+    fresh.metadata["pslab"]["source"] = f"../{SOLUTIONS}/src/{pair.source.name}"
+    return student_version(fresh)
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:
     """The notebook that `source` describes: cells with stable ids, minimal metadata, no outputs."""
     text = source.read_text(encoding="utf-8")
     parsed = jupytext.reads(text, fmt="py:percent")
-    seen: Counter = Counter()
+    seen, exercises = Counter(), Counter()
     cells = []
-    for cell in parsed.cells:
+    for number, cell in enumerate(parsed.cells, start=1):
         seen[cell.source] += 1
+        try:
+            asked = metadata_of(cell, exercises)
+        except ValueError as error:
+            raise ValueError(f"{source.name}: cell {number}: {error}") from None
         fresh = nbformat.NotebookNode(
             cell_type=cell.cell_type,
             id=_cell_id(cell.source, seen[cell.source]),
-            metadata={key: cell.metadata[key] for key in _CELL_METADATA if key in cell.metadata},
+            metadata={**{key: cell.metadata[key] for key in _CELL_METADATA if key in cell.metadata}, **asked},
             source=cell.source,
         )
         if cell.cell_type == "code":

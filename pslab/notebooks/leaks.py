@@ -1,0 +1,117 @@
+"""No solution in the labs: both are the same outside the regions, and nothing of a region is anywhere in labs/.
+
+Both are read from what is stored, not from the text, and by other means than those that made the labs.
+
+    solutions/NAME.ipynb ──cell by cell──> labs/NAME.ipynb     same prefix before a region, same suffix after it
+             └──every line of a region──> every file in labs/  none of them may be found
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+
+from pslab.notebooks.labs import MARKS, SOLUTION_ONLY, regions
+from pslab.notebooks.text import LABS, SOLUTIONS
+
+SHORT = 12   # characters without spaces: shorter lines (`return x`) may stand anywhere
+
+
+def leaks(root: Path) -> list[str]:
+    """Every place where a lab says more than its solution's unmarked part, in words.
+
+    Nothing to compare is a problem, not a pass: no lab where there is a folder for them, a lab without a region.
+    """
+    if not list((root / SOLUTIONS).glob("src/*.py")) and not list((root / LABS).glob("*.ipynb")):
+        return []
+    stored = sorted((root / SOLUTIONS).glob("*.ipynb"))
+    if not stored:
+        return [f"{SOLUTIONS}: no lab was found to compare with its solution"]
+    problems = []
+    for path in stored:
+        problems += [f"{LABS}/{path.stem}: {problem}" for problem in _compare(path, root / LABS / path.name)]
+        problems += [f"{LABS}/{problem}" for problem in _found(_secret_lines(path), root / LABS)]
+    return problems
+
+
+def _compare(solution_path: Path, lab_path: Path) -> list[str]:
+    if not lab_path.exists():
+        return ["there is no student version of this solution; run `make notebooks`"]
+    try:
+        solution, lab = (nbformat.read(path, as_version=4) for path in (solution_path, lab_path))
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError):
+        return ["it or its solution is not a readable notebook"]
+    ours = [cell for cell in solution.cells if SOLUTION_ONLY not in cell.metadata.get("tags", ())]
+    if len(ours) != len(lab.cells):
+        return [f"has {len(lab.cells)} cells; its solution has {len(ours)} that belong into a lab"]
+    problems, marked = [], 0
+    for number, (have, want) in enumerate(zip(lab.cells, ours), start=1):
+        marked += len(regions(want.source))
+        if not re.fullmatch(_shape(want.source), have.source, re.DOTALL):
+            problems.append(f"cell {number} differs from the solution outside the marked regions")
+    if not marked:
+        problems.append("its solution marks no region; there is nothing for a student to do")
+    return problems
+
+
+def _shape(source: str) -> str:
+    """A pattern of the cell's own text, with one short stub in place of each region."""
+    lines, pattern, at = source.splitlines(), [], 0
+    for begin, end in regions(source):
+        pattern += [re.escape(line) for line in lines[at:begin]]
+        pattern.append(r" *(?:raise NotImplementedError\([^\n]*\)|# [^\n]*|\*Your answer[^\n]*|"
+                       r"\w+ = None  # [^\n]*(?:\n\w+ = None  # [^\n]*)*)")
+        at = end + 1
+    return "\n".join([*pattern, *(re.escape(line) for line in lines[at:])])
+
+
+def _secret_lines(solution_path: Path) -> dict[str, str]:
+    """{line without spaces: line} for what stands in regions or solution-only cells, and nowhere else."""
+    secret, public = {}, set()
+    for cell in nbformat.read(solution_path, as_version=4).cells:
+        lines, inside = cell.source.splitlines(), set()
+        for begin, end in regions(cell.source):
+            inside |= set(range(begin, end + 1))
+        if SOLUTION_ONLY in cell.metadata.get("tags", ()):
+            inside = set(range(len(lines)))
+        for i, line in enumerate(lines):
+            bare = _bare(line)
+            if i not in inside:
+                public.add(bare)
+            elif line.strip() not in MARKS and len(bare) >= SHORT:
+                secret[bare] = line.strip()
+    return {bare: line for bare, line in secret.items() if not any(bare in other for other in public)}
+
+
+def _found(secret: dict[str, str], folder: Path) -> list[str]:
+    """Files in folder (and below) that hold a secret line, in whatever spacing."""
+    problems = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts):
+        text = _bare(_all_text(path))
+        problems += [f"{path.relative_to(folder).as_posix()} holds a line of a solution: {line}"
+                     for bare, line in secret.items() if bare in text]
+    return problems
+
+
+def _all_text(path: Path) -> str:
+    """What a file says; of JSON also the strings in it as a reader sees them, outputs included."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text
+    return "\n".join([text, *_strings(content)])
+
+
+def _strings(node) -> list[str]:
+    if isinstance(node, str):
+        return [node]
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [text for part in inner for text in _strings(part)]
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\s+", "", text)
