@@ -95,7 +95,7 @@ class Endpoint(ABC):
     @abstractmethod
     def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Work: ...
     @abstractmethod
-    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence) -> None: ...
+    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence, retry: bool = False) -> None: ...
     @abstractmethod
     def poll(self, ctx: int, timeout_s: float | None) -> Mail | None: ...
     @abstractmethod
@@ -159,12 +159,17 @@ class Comm:
 
     # ---- mail ---------------------------------------------------------------------------------------------------
 
-    def post(self, dst: int, kind: str, meta: dict | None = None, tensors: Sequence = ()) -> None:
-        """Send mail to a rank of this group (oneself included); never blocks, and the tensors may change at once."""
+    def post(self, dst: int, kind: str, meta: dict | None = None, tensors: Sequence = (), *,
+             retry: bool = False) -> None:
+        """Send mail to a rank of this group (oneself included); never blocks, and the tensors may change at once.
+
+        retry: this letter was sent before; the ledger counts all of it as `retry`.
+        """
         if not isinstance(kind, str) or not kind:
             raise ValueError(f"kind={kind!r}; a non-empty string is needed")
         meta = {} if meta is None else meta
-        self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, meta, tensors)
+        again = {"retry": True} if retry else {}
+        self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, meta, tensors, **again)
 
     def poll(self, timeout_s: float | None = None) -> Mail | None:
         """The next mail from anyone in this group; None after timeout_s (0 looks once; None waits without end)."""

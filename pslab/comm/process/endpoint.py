@@ -155,7 +155,7 @@ class ProcessEndpoint(Endpoint):
 
     # ---- mail -------------------------------------------------------------------------------------------------------
 
-    def post(self, dst, ctx, kind, meta, tensors):
+    def post(self, dst, ctx, kind, meta, tensors, retry=False):
         views = [arrays.view(tensor, f"tensors[{i}]") for i, tensor in enumerate(tensors)]
         descriptor, head_bytes = wire.describe_mail(kind, meta, views)
         if dst == self.rank:
@@ -165,7 +165,7 @@ class ProcessEndpoint(Endpoint):
             return
         keys = sum(array.nbytes for array, name in views if name in _INTEGERS)
         size = sum(array.nbytes for array, _ in views)
-        self.meter.mail_out(dst, size - keys, keys, head_bytes)
+        self.meter.mail_out(dst, size - keys, keys, head_bytes, retry)
         channel = self.channels[dst]
         staged = self.heap is not None and size > INLINE_LIMIT
         stamp_s, _ = self.meter.leave(size + head_bytes)

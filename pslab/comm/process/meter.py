@@ -15,7 +15,7 @@ from ..ledger import KINDS
 from ..trace import Event
 from .board import Board
 
-VALS, KEYS, HEADERS = KINDS.index("vals"), KINDS.index("keys"), KINDS.index("header")
+VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "header", "retry"))
 
 
 class Meter:
@@ -39,11 +39,14 @@ class Meter:
     def tensor_in(self, src: int) -> None:
         self._tensors_in[src, self.rank] += 1
 
-    def mail_out(self, dst: int, vals: int, keys: int, header: int) -> None:
+    def mail_out(self, dst: int, vals: int, keys: int, header: int, retry: bool = False) -> None:
         at = dst * len(KINDS)
-        self._counts[at + VALS] += vals
-        self._counts[at + KEYS] += keys
-        self._counts[at + HEADERS] += header
+        if retry:
+            self._counts[at + RETRIES] += vals + keys + header
+        else:
+            self._counts[at + VALS] += vals
+            self._counts[at + KEYS] += keys
+            self._counts[at + HEADERS] += header
         self._sent[dst] += 1
 
     def leave(self, size: int) -> tuple[float, float]:

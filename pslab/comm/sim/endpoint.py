@@ -52,7 +52,7 @@ class Fabric:
         ledger = Ledger(len(self.endpoints))
         for lane in self.lanes():
             src, dst = lane.sender.rank, lane.receiver.rank
-            ledger.counts[src, dst, :3] = lane.vals_bytes, lane.keys_bytes, lane.header_bytes
+            ledger.counts[src, dst] = lane.vals_bytes, lane.keys_bytes, lane.header_bytes, lane.retry_bytes
             ledger.sent[src, dst] = lane.messages
         return ledger
 
@@ -94,7 +94,7 @@ class SimEndpoint(Endpoint):
 
     # ---- mail ---------------------------------------------------------------------------------------------------
 
-    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence) -> None:
+    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence, retry: bool = False) -> None:
         if self.kernel.ending:
             raise Unwind
         receiver = self.fabric.endpoints[dst]
@@ -105,9 +105,12 @@ class SimEndpoint(Endpoint):
             return
         lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst)
         lane.messages += 1
-        lane.vals_bytes += letter.vals_bytes
-        lane.keys_bytes += letter.keys_bytes
-        lane.header_bytes += len(letter.head)
+        if retry:
+            lane.retry_bytes += letter.payload_bytes
+        else:
+            lane.vals_bytes += letter.vals_bytes
+            lane.keys_bytes += letter.keys_bytes
+            lane.header_bytes += len(letter.head)
         letter.start_s, letter.end_s = lane.take_ports(letter.payload_bytes)
         letter.arrive_s = letter.end_s + lane.latency_s
         if lane.faults is None:
