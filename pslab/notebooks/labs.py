@@ -16,6 +16,7 @@ A cell with `needs="9.3"` runs only once the exercise is solved; a cell tagged `
 from __future__ import annotations
 
 import ast
+import copy
 import textwrap
 from collections import Counter
 
@@ -61,7 +62,7 @@ def student_version(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for number, cell in enumerate(solution.cells, start=1):
         if SOLUTION_ONLY in cell.metadata.get("tags", ()):
             continue
-        fresh = nbformat.from_dict(dict(cell))
+        fresh = copy.deepcopy(cell)
         try:
             fresh.source = without_regions(cell.source, cell.cell_type, cell.metadata.get("pslab", {}).get("answer"))
         except ValueError as error:
@@ -69,7 +70,7 @@ def student_version(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "needs" in cell.metadata.get("pslab", {}):
             fresh.metadata["tags"] = [*cell.metadata.get("tags", ()), *STUDENT_TAGS]
         cells.append(fresh)
-    return nbformat.from_dict({**solution, "cells": cells})
+    return nbformat.from_dict({**copy.deepcopy(solution), "cells": cells})
 
 
 def regions(source: str) -> list[tuple[int, int]]:

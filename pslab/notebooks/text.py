@@ -60,10 +60,11 @@ def find_pairs(root: Path) -> list[Pair]:
 def read_pair(pair: Pair) -> nbformat.NotebookNode:
     """The notebook as its text describes it, without outputs; of a lab, the student's version."""
     fresh = read_source(pair.source)
-    if not pair.is_lab:
+    if pair.notebook.parent.name not in (LABS, SOLUTIONS):
         return fresh
-    fresh.metadata["pslab"]["source"] = f"../{SOLUTIONS}/src/{pair.source.name}"
-    return student_version(fresh)
+    student = student_version(fresh)  # of the solution as well: a broken mark is found before anything is stored
+    student.metadata["pslab"]["source"] = f"../{SOLUTIONS}/src/{pair.source.name}"
+    return student if pair.is_lab else fresh
 
 
 def read_source(source: Path) -> nbformat.NotebookNode:
