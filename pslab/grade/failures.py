@@ -81,3 +81,7 @@ class BadValue(AnswerFailed):
     """What came back cannot travel, or is not what was asked for."""
 
     misconception = "all/bad-value"
+
+
+# Failures that no judge may explain in its own way: they concern the code as such and not this run of it.
+ABOUT_THE_CODE = (NotYet, Missing, Forbidden, TooMuchOutput)
