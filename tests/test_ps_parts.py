@@ -8,8 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pslab.ps import SGD, Integers, RangePartition, TableConfig, Uniform, Zeros
-from pslab.ps.consistency import BSP, GONE, Clocks, Seen
+from pslab.ps import BSP, SGD, Integers, RangePartition, TableConfig, Uniform, Zeros
+from pslab.ps.clocks import GONE, Clocks
+from pslab.ps.dedup import Seen
 from pslab.ps.keys import as_keys, as_vals, distinct, sum_equal
 
 # ---- partition --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@
             kv.clock()                                             # end of the round
 """
 
-from .consistency import BSP, Consistency
+from .consistency import ASP, BSP, SSP, Consistency, consistency_of
 from .init import Init, Integers, Uniform, Zeros
 from .partition import Partition, RangePartition
 from .rules import SGD, AdaGrad, Rule
@@ -23,5 +23,5 @@ from .server import KVServer, serve
 from .tables import TableConfig
 from .worker import KVWorker
 
-__all__ = ["BSP", "SGD", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker", "Partition",
-           "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "serve"]
+__all__ = ["ASP", "BSP", "SGD", "SSP", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker", "Partition",
+           "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]

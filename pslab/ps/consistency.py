@@ -1,30 +1,45 @@
-"""What a pull may see: clocks, and the rule that compares them.
+"""What a pull may see: BSP, SSP and ASP, one object each.
 
-    clock     0         1         2
-    worker 0  push pull | push pull | ...        a push is stamped with its worker's clock
-    worker 1  push      pull |                   round c closes when every worker's clock is above c
-              round 0      round 1               BSP: a pull at clock c sees the rounds before c, and nothing else
+    clock       0          1          2          a push is stamped with its worker's clock
+    worker 0  push pull | push pull | ...        | is clock(): one more finished round
+    worker 1  push      pull |                   the slowest worker's clock is what the others are held to
+
+                a pull at clock c sees                                    a push becomes a step
+    BSP         exactly the updates stamped <= c - 1                      when its round closes, joined with all others
+    SSP(s)      all stamped <= c - s - 1, all its own, perhaps newer      on arrival (s = 0: as BSP)
+    ASP         what has arrived                                          on arrival
 
 Rounds close on clocks and not on pushes: a worker that pushes twice closes nothing, and one that pushes nothing in a
-round holds nobody up once it has called clock().
+round holds nobody up once it has called clock(). SSP: Ho et al., "More Effective Distributed ML via a Stale
+Synchronous Parallel Parameter Server" (NIPS 2013); bounded delay on servers: Li et al. (OSDI 2014). Papers and codes
+are off by one from each other; the table above is what is kept here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
-
-GONE = 2**62    # the clock of a worker that said goodbye: it holds nobody up
 
 
 class Consistency:
-    """`staleness`: clocks that a worker may run ahead of the slowest."""
+    """A consistency model of a table.
 
-    staleness: int
+    staleness: rounds that a worker may run ahead of the slowest. in_rounds: whether pushes wait for the end of their
+    round and become one step. reads_own: whether a pull waits for its worker's earlier pushes where letters may
+    overtake each other.
+    """
+
+    staleness: float
+    in_rounds: bool = False
+    reads_own: bool = False
 
     def may_read(self, clock: int, min_clock: int) -> bool:
-        """May a pull stamped `clock` be answered while the slowest worker's clock is min_clock?"""
+        """May a worker at `clock` begin its round, or read, while the slowest worker's clock is min_clock?"""
         return min_clock >= clock - self.staleness
+
+    def good_until(self, min_clock: int) -> float:
+        """The last clock at which rows may be read that hold every update stamped below min_clock."""
+        return min_clock + self.staleness
 
 
 @dataclass(frozen=True)
@@ -32,53 +47,45 @@ class BSP(Consistency):
     """Bulk synchronous: a pull at clock c sees exactly the rounds before c. It is SSP with a staleness of 0."""
 
     staleness = 0
+    in_rounds = True
 
 
-class Clocks:
-    """The clocks of K workers as one server knows them; `min_clock` is GONE when all have left."""
+@dataclass(frozen=True)
+class SSP(Consistency):
+    """Stale synchronous: nobody begins a round more than `staleness` rounds ahead of the slowest worker's clock.
 
-    def __init__(self, workers: Iterable[int]):
-        self.of = dict.fromkeys(workers, 0)
-        self.min_clock = 0
-
-    def advance(self, worker: int, clock: int) -> bool:
-        """A worker's clock is at least `clock`; True when the smallest clock rose. Old news changes nothing."""
-        if clock > self.of[worker]:
-            self.of[worker] = clock
-        before, self.min_clock = self.min_clock, min(self.of.values())
-        return self.min_clock > before
-
-    def leave(self, worker: int) -> bool:
-        return self.advance(worker, GONE)
-
-    def has_left(self, worker: int) -> bool:
-        return self.of[worker] == GONE
-
-
-class Seen:
-    """Which of one sender's numbered requests were recorded, in bounded memory: a high-water mark and a small window.
-
-    Numbers run 1, 2, 3, ...; all up to `mark` were seen, and those in `above` overtook a missing one. A sender that
-    starts again comes with a higher incarnation and counts from 1.
+    staleness: a whole number from 0, or math.inf: no waiting, but a worker still reads its own writes.
     """
 
-    WINDOW = 4096
+    staleness: float
 
-    def __init__(self):
-        self.incarnation, self.mark, self.above = 0, 0, set()
+    def __post_init__(self):
+        s = self.staleness
+        if isinstance(s, bool) or not (s == math.inf or (isinstance(s, int) and s >= 0)):
+            raise ValueError(f"staleness={s!r}; a whole number from 0, or math.inf, is needed")
 
-    def is_repeat(self, incarnation: int, number: int) -> bool:
-        return incarnation == self.incarnation and (number <= self.mark or number in self.above)
+    @property
+    def in_rounds(self) -> bool:
+        return self.staleness == 0
 
-    def fits(self, incarnation: int, number: int) -> bool:
-        """Whether the number lies within the window above the mark."""
-        mark = self.mark if incarnation == self.incarnation else 0
-        return number <= mark + self.WINDOW
+    @property
+    def reads_own(self) -> bool:
+        return self.staleness > 0
 
-    def note(self, incarnation: int, number: int) -> None:
-        if incarnation > self.incarnation:
-            self.incarnation, self.mark, self.above = incarnation, 0, set()
-        self.above.add(number)
-        while self.mark + 1 in self.above:
-            self.mark += 1
-            self.above.remove(self.mark)
+
+@dataclass(frozen=True)
+class ASP(Consistency):
+    """Asynchronous: nobody waits for anybody, and nothing is promised about what a pull sees."""
+
+    staleness = math.inf
+
+    def good_until(self, min_clock: int) -> float:
+        return -1                       # no bound to lean on: a cached row is asked about every time
+
+
+def consistency_of(staleness: float) -> Consistency:
+    """BSP for 0, ASP for math.inf, SSP between: a single number chooses."""
+    if staleness == math.inf:
+        return ASP()
+    ssp = SSP(staleness)
+    return ssp if staleness else BSP()

@@ -11,13 +11,17 @@ import numpy as np
 
 from pslab.comm import Mail
 
-from .consistency import GONE
+from .clocks import GONE
 from .keys import as_array, is_ascending, sum_equal
 from .shard import Shard
 
 
 class Refused(ValueError):
     """Mail that a server does not act upon; the text goes back to its sender."""
+
+
+class Again(Mail):
+    """An answer that was given before: what it costs is counted as retransmission."""
 
 
 class Request(NamedTuple):
@@ -29,6 +33,16 @@ class Request(NamedTuple):
     vals: np.ndarray | None
     keys_bytes: int
     vals_bytes: int
+
+
+class Asked(NamedTuple):
+    """A pull, and what its answer depends on: the life of the worker that asks, its clock, its writes so far."""
+
+    src: int
+    life: int
+    clock: int
+    after_write: int
+    request: Request
 
 
 def parse(mail: Mail, shards: list[Shard]) -> Request:
@@ -62,9 +76,9 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
     return Request(shard, number, where, vals, sent - vals_bytes, vals_bytes)
 
 
-def whole(mail: Mail, name: str) -> int:
+def whole(mail: Mail, name: str, default: int | None = None) -> int:
     """meta[name], a whole number from 0."""
-    value = mail.meta.get(name)
+    value = mail.meta.get(name, default)
     if type(value) is not int or not 0 <= value < GONE:
         raise Refused(f"{mail.kind} with {name}={value!r}; a whole number from 0 is needed")
     return value

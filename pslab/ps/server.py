@@ -1,15 +1,16 @@
 """The server: mail comes in, rows change, mail goes out. No sockets and no clock of its own.
 
-    worker                           server                     what the server does
-    push  {t q n c [r]} keys vals ──>  ──> ack {q}              recorded in round c, once
-    pull  {t q c [r]}   keys      ──>  ──> rows {q} vals        when every worker's clock is >= c - staleness
-    init  {t q n [r]}   keys vals ──>  ──> ack {q}              rows set at once
-    clock {c}                     ──>  ──> min {c}              to the workers this server reports to
-    bye   {}                      ──>  ──> bye {}               that worker holds nobody up any more
-                                       ──> error {q k w}        refused: w says why; nothing changed
+    worker                             server                   what the server does
+    push  {t q n c [r]}   keys vals ──>  ──> ack {q}            recorded once; a step at the end of round c, or at once
+    pull  {t q c [r n w]} keys      ──>  ──> rows {q} vals      when every worker's clock is >= c - staleness
+    init  {t q n [r]}     keys vals ──>  ──> ack {q}            rows set at once
+    clock {c [a]}                   ──>  ──> min {c [k]}        to the workers this server reports to; a: to its sender
+    bye   {[s]}                     ──>  ──> bye {}             that worker holds nobody up any more
+                                         ──> error {q k w}      refused: w says why; nothing changed
 
-    t table number   q number of the request on this link, pushes and pulls apart   c clock   n incarnation
-    r [lo, n] instead of a tensor of keys
+    t table number   q number of the request on this link, pulls and the rest apart   c clock   n incarnation
+    r [lo, n] instead of a tensor of keys      Only where letters can be lost:   a answer with k, the clock you know
+    of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again
 
 Server i reports the smallest clock to every S-th worker only: one report is enough to go on, since a pull that is ahead
 of what another server has heard waits there.
@@ -23,8 +24,9 @@ import numpy as np
 
 from pslab.comm import Comm, Mail
 
-from .consistency import GONE, Clocks, Seen
-from .requests import Refused, Request, parse, whole
+from .clocks import GONE, Clocks
+from .dedup import Seen
+from .requests import Again, Asked, Refused, Request, parse, whole
 from .shard import Arena, Part, Shard
 from .tables import TableConfig, check_tables
 
@@ -46,8 +48,11 @@ class KVServer:
         self.rank = len(self.workers) + index if rank is None else rank
         self.shards = [Shard(table, index, num_servers) for table in check_tables(tables)]
         self._clocks = Clocks(self.workers)
-        self._seen = {worker: Seen() for worker in self.workers}
-        self._parked: dict[int, list[tuple[int, Request]]] = {}        # pulls that are ahead, by their clock
+        self._seen = {worker: Seen() for worker in self.workers}       # pushes and inits
+        self._pulled = {worker: Seen() for worker in self.workers}
+        self._parked: dict[int, list[Asked]] = {}                      # pulls that are ahead, by the clock they need
+        self._overtaking: list[Asked] = []                             # pulls that came before their worker's writes
+        self._now_s = self._stay_until_s = 0.0
         self._reports_to = self.workers[index::num_servers]
         self._arena = Arena()
         self._repeats = self._refused = self._refused_bytes = 0
@@ -59,6 +64,7 @@ class KVServer:
 
         Tensors in the answers may be views of the server's rows: post them before the next call.
         """
+        self._now_s = now_s
         if mail is None:
             return []
         self._arena.reset()
@@ -68,24 +74,26 @@ class KVServer:
             act = self._actions.get(mail.kind)
             if act is None:
                 raise Refused(f"kind={mail.kind!r}; a server takes {', '.join(self._actions)}")
-            if self._clocks.has_left(mail.src) and mail.kind != "bye":
-                raise Refused(f"{mail.kind} from worker {mail.src} after its goodbye")
             return act(self, mail)
         except Refused as why:
             self._refused += 1
             self._refused_bytes += sum(tensor.nbytes for tensor in mail.tensors)
             number = mail.meta.get("q")
             meta = {"q": number if type(number) is int else 0, "k": mail.kind, "w": f"server {self.index}: {why}"}
-            return [(mail.src, Mail(self.rank, "error", meta))]
+            life = mail.meta.get("n")
+            return [(mail.src, Mail(self.rank, "error", _to_life(life if type(life) is int else 0, meta)))]
 
     def next_deadline_s(self) -> float | None:
-        """When `handle(None, now_s)` is due though no mail came; None: only mail matters."""
-        return None
+        """When `handle(None, now_s)` is due though no mail came; None: only mail matters.
+
+        Where letters can be lost, a server whose workers have all left stays a while, to answer a goodbye again.
+        """
+        return self._stay_until_s if self._clocks.min_clock >= GONE and not self.done else None
 
     @property
     def done(self) -> bool:
-        """Every worker said goodbye; all rounds are closed."""
-        return self._clocks.min_clock >= GONE
+        """Every worker said goodbye, all rounds are closed, and the time that workers asked it to stay is over."""
+        return self._clocks.min_clock >= GONE and self._now_s >= self._stay_until_s
 
     @property
     def min_clock(self) -> int:
@@ -111,34 +119,52 @@ class KVServer:
 
     def _push(self, mail: Mail) -> list[tuple[int, Mail]]:
         request, clock = parse(mail, self.shards), whole(mail, "c")
-        if self._is_new(mail, request, clock):
+        new = self._is_new(mail, request, clock)
+        if new:
             request.shard.counts["pushes"] += 1
             request.shard.record(clock, Part(mail.src, request.number, request.where, request.vals))
-        return self._reply(mail, "ack", {"q": request.number})
+        return self._written(mail, request, new)
 
     def _init(self, mail: Mail) -> list[tuple[int, Mail]]:
         request = parse(mail, self.shards)
-        if self._is_new(mail, request, None):
+        new = self._is_new(mail, request, None)
+        if new:
             request.shard.counts["inits"] += 1
             request.shard.assign(request.where, request.vals)
-        return self._reply(mail, "ack", {"q": request.number})
+        return self._written(mail, request, new)
 
     def _pull(self, mail: Mail) -> list[tuple[int, Mail]]:
-        request, clock = parse(mail, self.shards), whole(mail, "c")
+        request, clock, life = parse(mail, self.shards), whole(mail, "c"), whole(mail, "n", 0)
+        asked = Asked(mail.src, life, clock, whole(mail, "w", 0), request)
+        pulled = self._pulled[mail.src]
+        repeat = pulled.is_repeat(life, request.number)
+        self._check_sender(mail, life, pulled, repeat, request.number)
         self._count(request)
+        if repeat:
+            self._repeats += 1
+            return self._pull_again(asked)
+        pulled.note(life, request.number)
         request.shard.counts["pulls"] += 1
-        rule = request.shard.config.consistency
-        if rule.may_read(clock, self._clocks.min_clock):
-            return [(mail.src, self._answer(request))]
-        self._parked.setdefault(clock - rule.staleness, []).append((mail.src, request))
-        return []
+        return self._answer_or_park(asked)
 
     def _clock(self, mail: Mail) -> list[tuple[int, Mail]]:
-        return self._rise() if self._clocks.advance(mail.src, whole(mail, "c")) else []
+        clock = whole(mail, "c")
+        if self._clocks.has_left(mail.src) and not mail.meta.get("a"):
+            raise Refused(f"clock from worker {mail.src} after its goodbye")
+        news = self._rise() if self._clocks.advance(mail.src, clock) else []
+        if mail.meta.get("a"):
+            news = [(dst, letter) for dst, letter in news if (dst, letter.kind) != (mail.src, "min")]
+            news += self._reply(mail, "min", {"c": self._clocks.min_clock, "k": self._clocks.of[mail.src]})
+        return news
 
     def _bye(self, mail: Mail) -> list[tuple[int, Mail]]:
+        stay_s = mail.meta.get("s", 0.0)
+        if not isinstance(stay_s, (int, float)) or not 0 <= stay_s < float("inf"):
+            raise Refused(f"bye with s={stay_s!r}; seconds from 0 are needed")
+        self._stay_until_s = max(self._stay_until_s, self._now_s + stay_s if stay_s else 0.0)
+        again = self._clocks.has_left(mail.src)
         news = self._rise() if self._clocks.leave(mail.src) else []
-        return news + self._reply(mail, "bye", {})
+        return news + self._reply(mail, "bye", {}, again)
 
     _actions = {"push": _push, "pull": _pull, "init": _init, "clock": _clock, "bye": _bye}     # noqa: RUF012
 
@@ -152,7 +178,7 @@ class KVServer:
         low, out = self._clocks.min_clock, []
         waiting = {clock for shard in self.shards for clock in shard.rounds}.union(self._parked)
         for clock in sorted(clock for clock in waiting if clock <= low):
-            out += [(src, self._answer(request)) for src, request in self._parked.pop(clock, [])]
+            out += [(asked.src, self._answer(asked)) for asked in self._parked.pop(clock, [])]
             if clock < low:
                 for _, answer in out:                       # a view of rows that this round is about to change
                     answer.tensors = [tensor.copy() for tensor in answer.tensors]
@@ -161,31 +187,71 @@ class KVServer:
         here = [worker for worker in self._reports_to if not self._clocks.has_left(worker)]
         return out + [(worker, Mail(self.rank, "min", {"c": low})) for worker in here]
 
-    def _answer(self, request: Request) -> Mail:
+    # ---- answers --------------------------------------------------------------------------------------------------
+
+    def _answer_or_park(self, asked: Asked) -> list[tuple[int, Mail]]:
+        rule = asked.request.shard.config.consistency
+        if not self._seen[asked.src].has_all(asked.life, asked.after_write):
+            self._overtaking.append(asked)
+        elif not rule.may_read(asked.clock, self._clocks.min_clock):
+            self._parked.setdefault(asked.clock - rule.staleness, []).append(asked)
+        else:
+            return [(asked.src, self._answer(asked))]
+        return []
+
+    def _pull_again(self, asked: Asked) -> list[tuple[int, Mail]]:
+        """A pull that came before: its answer was lost, or waits here, or was read and this is an echo."""
+        waiting = [other for group in (*self._parked.values(), self._overtaking) for other in group]
+        if any(asked[:2] == other[:2] and asked.request.number == other.request.number for other in waiting):
+            return [(asked.src, Again(self.rank, "min", {"c": self._clocks.min_clock}))]     # it shows that one is here
+        if asked.clock < self._clocks.of[asked.src]:
+            return []                                       # a worker that asks again has not gone on
+        return [(asked.src, self._answer(asked, Again))]
+
+    def _answer(self, asked: Asked, kind: type = Mail) -> Mail:
+        request = asked.request
         rows = request.shard.gather(request.where, self._arena)
         request.shard.counts["vals_out_bytes"] += rows.nbytes
-        return Mail(self.rank, "rows", {"q": request.number}, [rows])
+        return kind(self.rank, "rows", _to_life(asked.life, {"q": request.number}), [rows])
 
-    def _reply(self, mail: Mail, kind: str, meta: dict) -> list[tuple[int, Mail]]:
-        return [(mail.src, Mail(self.rank, kind, meta))]
+    def _written(self, mail: Mail, request: Request, new: bool) -> list[tuple[int, Mail]]:
+        """The acknowledgement of a push or init, and the pulls that waited for it."""
+        out = self._reply(mail, "ack", _to_life(mail.meta["n"], {"q": request.number}), not new)
+        if new and self._overtaking:
+            waiting, self._overtaking = self._overtaking, []
+            for asked in waiting:
+                if asked.life >= self._seen[asked.src].incarnation:
+                    out += self._answer_or_park(asked)
+        return out
+
+    def _reply(self, mail: Mail, kind: str, meta: dict, again: bool = False) -> list[tuple[int, Mail]]:
+        return [(mail.src, (Again if again else Mail)(self.rank, kind, meta))]
+
+    # ---- who may write --------------------------------------------------------------------------------------------
 
     def _is_new(self, mail: Mail, request: Request, clock: int | None) -> bool:
         """Note a push or init and count its bytes; False when it was recorded before. Refuses senders of the past."""
-        seen, incarnation = self._seen[mail.src], whole(mail, "n")
-        if incarnation < seen.incarnation:
-            raise Refused(f"incarnation {incarnation} of worker {mail.src} was replaced by {seen.incarnation}")
-        if seen.is_repeat(incarnation, request.number):
+        seen, life = self._seen[mail.src], whole(mail, "n")
+        repeat = seen.is_repeat(life, request.number)
+        self._check_sender(mail, life, seen, repeat, request.number)
+        if repeat:
             self._count(request)
             self._repeats += 1
             return False
-        if not seen.fits(incarnation, request.number):
-            raise Refused(f"q={request.number} of worker {mail.src}: more than {seen.WINDOW} before it are missing")
         if clock is not None and clock < self._clocks.of[mail.src]:
             raise Refused(f"push stamped {clock} by worker {mail.src}, whose clock is {self._clocks.of[mail.src]}: "
                           f"that round may be closed")
-        seen.note(incarnation, request.number)
+        seen.note(life, request.number)
         self._count(request)
         return True
+
+    def _check_sender(self, mail: Mail, life: int, seen: Seen, repeat: bool, number: int) -> None:
+        if life < seen.incarnation:
+            raise Refused(f"incarnation {life} of worker {mail.src} was replaced by {seen.incarnation}")
+        if self._clocks.has_left(mail.src) and not repeat:
+            raise Refused(f"{mail.kind} from worker {mail.src} after its goodbye")
+        if not seen.fits(life, number):
+            raise Refused(f"q={number} of worker {mail.src}: more than {seen.WINDOW} before it are missing")
 
     def _count(self, request: Request) -> None:
         request.shard.counts["keys_in_bytes"] += request.keys_bytes
@@ -203,8 +269,14 @@ def serve(comm: Comm, server: KVServer) -> dict:
     mail = None
     while True:
         for dst, answer in server.handle(mail, comm.now()):
-            comm.post(dst, answer.kind, answer.meta, answer.tensors)
+            again = {"retry": True} if isinstance(answer, Again) else {}
+            comm.post(dst, answer.kind, answer.meta, answer.tensors, **again)
         if server.done:
             return server.stats()
         due_s = server.next_deadline_s()
         mail = comm.poll(None if due_s is None else max(0.0, due_s - comm.now()))
+
+
+def _to_life(life: int, meta: dict) -> dict:
+    """Answers name the life they are meant for, unless it is the first: an early one's must not settle a later one's."""
+    return {**meta, "n": life} if life else meta

@@ -2,7 +2,7 @@
 
     rows   (n, dim)          row i is key lo + i
     state  (slots, n, dim)
-    rounds {clock: parts}    BSP: pushes wait here until their round closes, then become one step
+    rounds {clock: parts}    BSP: pushes wait here until their round closes, then become one step; else a push is one
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ class Shard:
         self.state[:, at] = self.config.rule.new_state(len(where), self.config.dim)
 
     def record(self, clock: int, part: Part) -> None:
-        self.rounds.setdefault(clock, []).append(part)
+        """A push arrived: it waits for its round, or is a step of its own, numbered in the order of arrival."""
+        if self.config.consistency.in_rounds:
+            self.rounds.setdefault(clock, []).append(part)
+        else:
+            self.step(part.where, part.vals, t=self.counts["steps"] + 1)
 
     def close(self, clock: int) -> None:
         """End a round: join its parts in rank order, sum equal keys, take one step."""

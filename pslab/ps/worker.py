@@ -4,7 +4,8 @@
     wait ── rows for 7 2 7 5 <──expand── rows of 2 5 7 <──────── row 2 ─────────── rows 5 7
 
 Equal keys travel once in each direction: their gradients are summed before they leave, their row is copied when it
-arrives. A range of keys travels without a list of keys. The letters themselves are described in server.py.
+arrives. A range of keys travels without a list of keys. The letters themselves are described in server.py, what happens
+when they are lost in retry.py.
 """
 
 from __future__ import annotations
@@ -19,34 +20,48 @@ from pslab.comm import Comm, Mail
 
 from .keys import as_keys, as_vals, distinct, sum_equal
 from .pulls import PendingPull, target_of
+from .retry import LONGEST, Outbox
 from .tables import TableConfig, check_tables
 
+_STAY = 8           # a server is asked to stay for so many of the longest waits between two tries
 _COUNTS = ("inits", "pulls", "pushes", "keys_out_bytes", "vals_out_bytes", "vals_in_bytes")
 
 
 class KVWorker:
     """One worker's door to the tables on `servers` (ranks of comm, in the order of their index).
 
-    `tables` is the list that the servers were given. `incarnation` rises when a worker starts again under its rank, so
-    that letters of its former life are told from new ones. The worker reads all mail of its comm. In a `with` block,
+    `tables` is the list that the servers were given. The worker reads all mail of its comm. In a `with` block,
     goodbye() is said at the end of it.
+
+    incarnation: rises when a worker starts again under its rank, so that letters of its former life are told from new
+    ones; clock: the clock it goes on from then (servers refuse pushes of rounds that it had finished before).
+    retry_s: None where no mail is lost, doubled or overtaken: processes, torch, a simulator without such faults.
+    Where it can be, give some round trips: what is unanswered after retry_s is sent again, then after 2, 4, ... 16
+    retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a server is silent. A
+    worker sends again only while it waits inside a call.
+
+    Tables may differ in consistency. There is one clock a worker: clock() waits as the strictest table demands, so each
+    table keeps its promise (a looser one next to BSP reads fresher rows than it must).
     """
 
-    def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0):
+    def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
+                 clock: int = 0, retry_s: float | None = None):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
+        for argument, value in (("incarnation", incarnation), ("clock", clock)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{argument}={value!r}; a whole number from 0 is needed")
         self._tables = {table.name: (number, table, table.partition.bind(table.num_rows, len(self.servers)))
                         for number, table in enumerate(check_tables(tables))}
         self._stats = {name: dict.fromkeys(_COUNTS, 0) for name in self._tables}
-        self._staleness = min(table.consistency.staleness for _, table, _ in self._tables.values())
-        self._clock, self._min_clock, self._closed = 0, 0, False
+        self._models = {table.consistency for _, table, _ in self._tables.values()}
+        self._clock, self._min_clock, self._closed = clock, 0, False
         self._last, self._taken = 0, deque(maxlen=1024)         # timestamps: the last given, pulls handed out
-        self._numbers = {(server, kind): 0 for server in self.servers for kind in ("ack", "rows")}
-        self._expected: dict[tuple[int, str, int], tuple[int, str, slice]] = {}  # (server, kind, q) -> ...
+        self._outbox = Outbox(comm, retry_s)
         self._unacknowledged: dict[int, int] = {}               # timestamp of a push -> acknowledgements missing
         self._pulls: dict[int, PendingPull] = {}
-        self._byes = 0
+        self._reporter = self.servers[comm.rank % len(self.servers)]    # it is asked how far the others are
 
     # ---- requests -------------------------------------------------------------------------------------------------
 
@@ -101,8 +116,7 @@ class KVWorker:
         self._stats[table]["pulls"] += 1
         self._pulls[self._last] = PendingPull(shape, len(keys), inverse, out, target, len(pieces))
         for server, at in pieces:
-            meta = {"t": number, "q": self._expect(server, "rows", table, at), "c": self._clock}
-            self._post(server, "pull", table, meta, keys[at], [])
+            self._ask(server, "rows", "pull", table, at, self._pull_meta(server, number, config), keys[at], [])
         return self._last
 
     def wait(self, timestamp: int, timeout_s: float | None = None) -> torch.Tensor | None:
@@ -131,10 +145,16 @@ class KVWorker:
         """
         self._check_open()
         self._until(lambda: not self._unacknowledged, None, "acknowledgements")
+        if self._outbox.retry_s is not None:        # the clock letter must not overtake a pull of this round
+            self._until(lambda: not self._outbox.waits_for("rows"), None, "rows of its pulls")
         self._clock += 1
         for server in self.servers:
-            self.comm.post(server, "clock", {"c": self._clock})
-        self._until(lambda: self._min_clock >= self._clock - self._staleness, None, "clocks of the other workers")
+            if self._outbox.retry_s is None:
+                self.comm.post(server, "clock", {"c": self._clock})
+            else:
+                self._outbox.tell(server, "min", "clock", {"c": self._clock, "a": True})
+        self._until(lambda: self._may_begin() and not self._outbox.waits_for("min"), None,
+                    "clocks of the other workers")
         return self._clock
 
     def goodbye(self) -> None:
@@ -144,11 +164,18 @@ class KVWorker:
         """
         if self._closed:
             return
-        self._until(lambda: not self._expected, None, "answers to its last requests")
+        self._until(lambda: not self._outbox.waits_for(), None, "answers to its last requests")
         self._closed = True
+        retry_s = self._outbox.retry_s
         for server in self.servers:
-            self.comm.post(server, "bye")
-        self._until(lambda: self._byes == len(self.servers), None, "the servers' goodbye")
+            self._outbox.tell(server, "bye", "bye", {} if retry_s is None else {"s": _STAY * LONGEST * retry_s})
+        try:
+            self._until(lambda: not self._outbox.waits_for(), None, "the servers' goodbye")
+        except TimeoutError:
+            if retry_s is None:
+                raise
+            # Every request of this worker was answered: a server that is silent now heard the goodbye, stayed as long
+            # as it was asked to, and ended, while each of its answers was lost.
 
     close = goodbye
 
@@ -168,6 +195,11 @@ class KVWorker:
         if error_type is None:
             self.goodbye()
 
+    @property
+    def resent(self) -> int:
+        """How many letters this worker sent again."""
+        return self._outbox.resent
+
     # ---- sending --------------------------------------------------------------------------------------------------
 
     def _write(self, kind: str, table: str, number: int, partition, keys, vals: np.ndarray, meta: dict) -> int:
@@ -176,70 +208,87 @@ class KVWorker:
         if pieces:
             self._unacknowledged[self._last] = len(pieces)
         for server, at in pieces:
-            more = {"t": number, "q": self._expect(server, "ack", table, at), "n": self.incarnation, **meta}
-            self._post(server, kind, table, more, keys[at], [vals[at]])
+            more = {"t": number, "n": self.incarnation, **meta}
+            self._ask(server, "ack", kind, table, at, more, keys[at], [vals[at]])
         return self._last
 
-    def _expect(self, server: int, kind: str, table: str, at: slice) -> int:
-        """Number the next request to a server and note what its answer belongs to."""
-        rank = self.servers[server]
-        self._numbers[rank, kind] = number = self._numbers[rank, kind] + 1
-        self._expected[rank, kind, number] = self._last, table, at
-        return number
+    def _pull_meta(self, server: int, number: int, config: TableConfig) -> dict:
+        meta = {"t": number, "c": self._clock}
+        if self.incarnation:
+            meta["n"] = self.incarnation
+        if self._outbox.retry_s is not None and config.consistency.reads_own:
+            meta["w"] = self._outbox.last(self.servers[server], "ack")
+        return meta
 
-    def _post(self, server: int, kind: str, table: str, meta: dict, keys, tensors: list) -> None:
-        counts = self._stats[table]
+    def _ask(self, server: int, answer: str, kind: str, table: str, at: slice, meta: dict, keys, tensors: list) -> None:
+        """Post a piece of a request to a server; at: which rows of it."""
+        counts, rank, timestamp = self._stats[table], self.servers[server], self._last
+        if self._outbox.is_full(rank, answer):
+            self._until(lambda: not self._outbox.is_full(rank, answer), None, "answers to earlier requests")
         counts["vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
         if isinstance(keys, range):
             meta["r"] = [keys.start, len(keys)]
         else:
             counts["keys_out_bytes"] += keys.nbytes
             tensors = [keys, *tensors]
-        self.comm.post(self.servers[server], kind, meta, tensors)
+        self._outbox.ask(rank, answer, (timestamp, table, at), kind, meta, tensors)
 
     # ---- receiving ------------------------------------------------------------------------------------------------
 
     def _until(self, reached, timeout_s: float | None, what: str) -> None:
         deadline_s = None if timeout_s is None else self.comm.now() + timeout_s
         while not reached():
-            mail = self.comm.poll(None if deadline_s is None else max(0.0, deadline_s - self.comm.now()))
+            moments_s = [moment_s for moment_s in (deadline_s, self._outbox.due_s()) if moment_s is not None]
+            mail = self.comm.poll(max(0.0, min(moments_s) - self.comm.now()) if moments_s else None)
             if mail is not None:
                 self._take(mail)
-            elif deadline_s is not None and self.comm.now() >= deadline_s:
+                continue
+            if deadline_s is not None and self.comm.now() >= deadline_s:
                 raise TimeoutError(f"worker {self.comm.rank} waited {timeout_s} s for {what}")
+            self._outbox.resend()       # only now: what had come meanwhile may be the answer
+
+    def _may_begin(self) -> bool:
+        return all(model.may_read(self._clock, self._min_clock) for model in self._models)
 
     def _take(self, mail: Mail) -> None:
+        self._outbox.heard(mail.src)
         if mail.kind == "min":
             self._min_clock = max(self._min_clock, mail.meta["c"])
+            # A server that knows this clock need not be told again; the first goes on being asked until all are here.
+            if mail.meta.get("k", -1) >= self._clock and (mail.src != self._reporter or self._may_begin()):
+                self._outbox.settle(mail.src, "min")
         elif mail.kind == "bye":
-            self._byes += 1
-        elif mail.kind == "error":
-            self._drop(mail)
-            raise ValueError(mail.meta["w"])
-        elif mail.kind in ("ack", "rows"):
-            timestamp, table, at = self._expected.pop((mail.src, mail.kind, mail.meta["q"]), (0, "", None))
-            if mail.kind == "ack":
-                self._acknowledge(timestamp)
-            elif timestamp:
-                self._stats[table]["vals_in_bytes"] += mail.tensors[0].nbytes
-                if timestamp in self._pulls:
-                    self._pulls[timestamp].land(at, mail.tensors[0])
+            self._outbox.settle(mail.src, "bye")
+        elif mail.kind in ("ack", "rows", "error"):
+            if mail.meta.get("n", 0) == self.incarnation:       # else an answer to its former life
+                self._take_answer(mail)
         else:
             raise ValueError(f"worker {self.comm.rank} got mail of kind {mail.kind!r} from rank {mail.src}, "
                              f"which no server sends; mail of another program needs a comm of its own (split)")
+
+    def _take_answer(self, mail: Mail) -> None:
+        answer = mail.kind
+        if answer == "error":
+            answer = "rows" if mail.meta["k"] == "pull" else "ack"
+        owner = self._outbox.settle(mail.src, answer, mail.meta["q"])
+        timestamp, table, at = owner or (0, "", None)
+        if mail.kind == "error":
+            if self._pulls.pop(timestamp, None):
+                self._taken.append(timestamp)
+            self._acknowledge(timestamp)
+            if owner or self._outbox.retry_s is None:           # else a refusal of what was answered before
+                raise ValueError(mail.meta["w"])
+        elif mail.kind == "ack":
+            self._acknowledge(timestamp)
+        elif owner:
+            self._stats[table]["vals_in_bytes"] += mail.tensors[0].nbytes
+            if timestamp in self._pulls:
+                self._pulls[timestamp].land(at, mail.tensors[0])
 
     def _acknowledge(self, timestamp: int) -> None:
         missing = self._unacknowledged.pop(timestamp, 1) - 1
         if missing:
             self._unacknowledged[timestamp] = missing
-
-    def _drop(self, mail: Mail) -> None:
-        """Forget a request that a server refused, so that nobody waits for it."""
-        kind = "rows" if mail.meta["k"] == "pull" else "ack"
-        timestamp, *_ = self._expected.pop((mail.src, kind, mail.meta["q"]), (0, "", None))
-        if self._pulls.pop(timestamp, None):
-            self._taken.append(timestamp)
-        self._acknowledge(timestamp)
 
     # ---- checks ---------------------------------------------------------------------------------------------------
 
