@@ -23,5 +23,5 @@ from .server import KVServer, serve
 from .tables import TableConfig
 from .worker import KVWorker
 
-__all__ = ["ASP", "BSP", "SGD", "SSP", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker", "Partition",
-           "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]
+__all__ = ["ASP", "BSP", "SGD", "SSP", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker",
+           "Partition", "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 
 class Seen:
-    """The letters seen of one sender. Numbers run 1, 2, 3, ...; at most WINDOW of them are remembered above the mark."""
+    """The letters seen of one sender, numbered 1, 2, 3, ...; at most WINDOW are remembered above the mark."""
 
     WINDOW = 4096
 

@@ -278,5 +278,5 @@ def serve(comm: Comm, server: KVServer) -> dict:
 
 
 def _to_life(life: int, meta: dict) -> dict:
-    """Answers name the life they are meant for, unless it is the first: an early one's must not settle a later one's."""
+    """Answers name the life they are meant for, unless it is the first: none must settle what another life asked."""
     return {**meta, "n": life} if life else meta
