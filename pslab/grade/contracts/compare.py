@@ -26,8 +26,8 @@ def difference(seen, expected, *, rtol: float = 0.0, atol: float = 0.0) -> str |
         return None if same else f"{short(seen)}, expected {short(expected)}"
     if isinstance(expected, numbers.Number):
         return _number(seen, expected, rtol, atol)
-    raise TypeError(f"a judge compares with a {type(expected).__name__}; tensors, numbers, strings, lists and dicts are "
-                    "known")
+    raise TypeError(f"a judge compares with a {type(expected).__name__}; tensors, numbers, strings, lists "
+                    "and dicts are known")
 
 
 def short(value, most: int = 80) -> str:

@@ -76,7 +76,8 @@ def world_sizes(case: Case, most: int | None = None) -> list[int]:
     sizes = list(WORLD_SIZES)
     if not case.public:
         sizes.append(int(case.rng.choice(HIDDEN_WORLD_SIZES)))
-    return sizes if most is None else [K for K in sizes if K <= most]
+    most = max(sizes) if most is None else most
+    return [K for K in sizes if most >= K]
 
 
 def lengths(K: int, case: Case, large: int = LARGE) -> list[int]:
