@@ -1,0 +1,220 @@
+"""9.3: how the two combines are judged: tables bit for bit, bytes from above and below, memory, two worlds.
+
+    K workers and a server, u_k unique rows of worker k, D float32 numbers a row
+      link k -> server      u_k·4D  ≤ bytes ≤  u_k·(4D + 8) + 64           rows and keys, each once
+      link server -> k      u_k·4D  ≤ bytes ≤  u_k·(4D + 8) + 64           rows
+      dense, all links      2(K−1)·V·4D, from below and from above         whatever the way: round a ring, over a root
+    The lower bounds hold because ranks share nothing: what did not travel cannot have been known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pslab.grade import Case, Criterion, Exercise, Verdict
+
+from .lab9_combine import ITEM_BYTES, KEY_BYTES, Problem, by_hand, problem, slip, taller, updated
+from .lab9_combine_texts import EXAMPLE, GOAL, HINTS, MISCONCEPTIONS, SIGNATURE
+
+SMALL_BYTES = 64         # a count or two beside the payload
+DENSE, SPARSE = "combine_dense", "combine_sparse"
+
+
+def run_sparse(answers, p: Problem, **how):
+    return answers.run(SPARSE, p.K + 1, per_rank=p.sparse_ranks(), **how)
+
+
+def run_dense(answers, p: Problem, **how):
+    return answers.run(DENSE, p.K, per_rank=p.dense_ranks(), **how)
+
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+
+
+def sparse_table(p: Problem, run) -> Verdict | None:
+    """None when the server's table is right."""
+    return _differs(p, run.results[p.K], run, f"{SPARSE}: the server's table")
+
+
+def sparse_rows(p: Problem, run) -> Verdict | None:
+    """None when each worker came back with its unique ids and their rows as they are after everybody's push."""
+    after = updated(p)
+    for rank, mine in enumerate(p.ids):
+        where, value = f"{SPARSE}: worker {rank}", run.results[rank]
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            return Verdict(False, "(ids (u,), rows (u, D))", _short(value), where, "all/bad-value", run)
+        ids, rows = (_array(part) for part in value)
+        wanted = np.unique(mine)
+        if ids is None or ids.shape != wanted.shape or not np.array_equal(ids, wanted):
+            return Verdict(False, f"its ids once each, ascending: {_short(wanted)}", _short(value[0]), where,
+                           "9/ids-of-the-answer", run)
+        if rows is None or rows.shape != (len(wanted), p.D):
+            return Verdict(False, f"rows of shape {(len(wanted), p.D)}", _short(value[1]), where, "all/bad-value", run)
+        if not _same(p, rows, after[wanted]):
+            row = int(np.argmax((rows != after[wanted]).any(1)))
+            old = np.array_equal(rows, p.table[wanted])
+            return Verdict(False, f"row {wanted[row]}: {_short(after[wanted[row]])}", _short(rows[row]), where,
+                           "9/pull-before-push" if old else "9/answered-too-early", run)
+    return None
+
+
+def dense_tables(p: Problem, run) -> Verdict | None:
+    """None when every worker ends with the right table."""
+    for rank in range(p.K):
+        verdict = _differs(p, run.results[rank], run, f"{DENSE}: the table of worker {rank}")
+        if verdict is not None:
+            untouched = rank > 0 and np.array_equal(_array(run.results[rank]), p.table)
+            return verdict.naming("9/only-root-knows") if untouched else verdict
+    return None
+
+
+def _differs(p: Problem, value, run, where: str) -> Verdict | None:
+    table = _array(value)
+    if table is None or table.shape != p.table.shape:
+        return Verdict(False, f"a table of shape {p.table.shape}", _short(value), where, "all/bad-value", run)
+    wanted = updated(p)
+    if _same(p, table, wanted):
+        return None
+    row = int(np.argmax(~np.isclose(table, wanted, rtol=1e-5, atol=1e-4).all(1)))
+    return Verdict(False, f"row {row}: {_short(wanted[row])}", _short(table[row]), where, slip(p, table), run)
+
+
+def _same(p: Problem, table: np.ndarray, wanted: np.ndarray) -> bool:
+    """Bit for bit on whole numbers, to rounding on others."""
+    whole = all(np.array_equal(grads, np.round(grads)) for grads in p.grads)
+    return np.array_equal(table, wanted) if whole else np.allclose(table, wanted, rtol=1e-5, atol=1e-5)
+
+
+def _values(problems_of, **how):
+    def judge(answers, case: Case) -> Verdict:
+        for p in problems_of(case.rng):
+            sparse = run_sparse(answers, p, **how)
+            bad = sparse_table(p, sparse) or sparse_rows(p, sparse)
+            if bad is None:
+                dense = run_dense(answers, p, **how)
+                bad = dense_tables(p, dense)
+            if bad is not None:
+                return bad
+        return Verdict(True, seen=f"server and {p.K} replicas hold the same table", run=sparse)
+    return judge
+
+
+# ---- bytes ----------------------------------------------------------------------------------------------------------
+
+
+def sparse_bytes(answers, case: Case) -> Verdict:
+    """Per link from above and below; then the same look-ups in ten times the table: the same bytes."""
+    p = problem(case.rng, K=3, V=60, D=16, looks=9, twice=True)
+    run = run_sparse(answers, p)
+    for rank, u in enumerate(p.unique):
+        for src, dst, way in ((rank, p.K, "up"), (p.K, rank, "down")):
+            verdict = _sparse_link(p, run, src, dst, u, f"worker {rank}, {way}")
+            if verdict is not None:
+                return verdict
+    bound = sum(u * (2 * ITEM_BYTES * p.D + 2 * KEY_BYTES) + 2 * SMALL_BYTES for u in p.unique)
+    if run.ledger.total() > bound:
+        return Verdict(False, "at most ", f"{run.ledger.total():,} B, between workers too", "",
+                       "9/rows-go-to-the-owner", run, run.ledger.total() / bound)
+    tall = run_sparse(answers, taller(p, 10), trace=False)
+    if tall.ledger.total() != run.ledger.total():
+        return Verdict(False, f"{run.ledger.total():,} B again in a table of {10 * p.V} rows",
+                       f"{tall.ledger.total():,} B", "", "9/whole-table-travels", run)
+    return Verdict(True, seen=" B for ",
+                   run=run, ratio=run.ledger.total() / sum(u * (2 * ITEM_BYTES * p.D + KEY_BYTES) for u in p.unique))
+
+
+def _sparse_link(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdict | None:
+    moved, row = run.ledger.link(src, dst), ITEM_BYTES * p.D
+    least, most = u * row, u * (row + KEY_BYTES) + SMALL_BYTES
+    if moved < least:
+        return Verdict(False, f"at least {least:,} B: {u} rows of {row} B", f"{moved:,} B", where,
+                       "9/ranks-share-nothing", run, moved / least)
+    if moved <= most:
+        return None
+    looks = len(p.ids[min(src, dst)])
+    if moved >= p.V * row:
+        why = "9/whole-table-travels"
+    elif moved >= looks * row:
+        why = "9/every-lookup-travels"
+    else:
+        why = "9/more-than-rows-and-keys"
+    return Verdict(False, f"at most {most:,} B: {u} rows of {row} B, and keys", f"{moved:,} B", where, why, run,
+                   moved / most)
+
+
+def dense_bytes(answers, case: Case) -> Verdict:
+    p = problem(case.rng, K=4, V=int(case.rng.integers(41, 60)), D=3)
+    run = run_dense(answers, p)
+    bound, moved = 2 * (p.K - 1) * p.V * p.D * ITEM_BYTES, run.ledger.total()
+    if bound <= moved <= bound + SMALL_BYTES * p.K:
+        root = max(max(run.ledger.port(rank)) for rank in range(p.K))
+        return Verdict(True, seen=f"{moved:,} B over all links; busiest port {root:,} B one way", run=run, ratio=1.0)
+    expected = f"2(K-1) tables: {bound:,} B over all links"
+    if moved < bound:
+        silent = any(run.ledger.port(rank)[0] == 0 for rank in range(p.K))
+        why = "9/ranks-share-nothing" if silent else "9/dense-carries-zeros"
+    else:
+        why = "9/everyone-to-everyone"
+    return Verdict(False, expected, f"{moved:,} B", DENSE, why, run, moved / bound)
+
+
+# ---- memory, and the world outside ----------------------------------------------------------------------------------
+
+
+def sparse_memory(answers, case: Case) -> Verdict:
+    """What the ranks allocate beside the table they are given must not grow with it."""
+    p = problem(case.rng, K=2, V=2_000, D=32, looks=40)
+    tall = taller(p, 80)                                        # 20 MB of table, handed to the server
+    first, then = (run_sparse(answers, q, trace=False) for q in (p, tall))
+    room = tall.table.nbytes // 2
+    grown = then.peak_bytes - first.peak_bytes
+    if grown > room:
+        return Verdict(False, f"scratch memory that does not grow with V (less than {room:,} B)",
+                       " B more with ", SPARSE, "9/table-sized-scratch", then)
+    return Verdict(True, seen=f"{max(grown, 0):,} B more in a table of 80 times the rows")
+
+
+def _problems_shared(rng):
+    return [problem(rng, K=4, V=12, D=3, looks=6), problem(rng, K=3, V=9, D=2, looks=6)]
+
+
+def _problems_repeated(rng):
+    return [problem(rng, K=3, V=15, D=2, looks=7, twice=True), problem(rng, K=3, V=11, D=4, looks=4, empty=True)]
+
+
+def _problems_hidden(rng):
+    yield problem(rng, K=1, V=5, D=1, looks=3, twice=True)
+    yield problem(rng, K=int(rng.choice([5, 6, 7])), V=int(rng.integers(10, 40)), D=int(rng.integers(1, 9)), twice=True)
+    yield problem(rng, K=int(rng.choice([3, 5])), V=23, D=5, looks=8, twice=True, empty=True, whole=False)
+
+
+COMBINE = Exercise(
+    id="9.3", lab="9", title="Build the sparse combine, and the dense one", names=(SPARSE, DENSE),
+    signature=SIGNATURE, points=30, minutes=30, difficulty=3, core=True, prerequisites=("0A", "2"),
+    chapter_number="11.9.3", goal=GOAL, example=EXAMPLE, hints=HINTS, misconceptions=MISCONCEPTIONS,
+    criteria=(
+        Criterion("the case done by hand", _values(lambda rng: [by_hand()]), 3),
+        Criterion("rows that several workers touch", _values(_problems_shared), 6),
+        Criterion("ids twice, in any order, or none", _values(_problems_repeated), 5),
+        Criterion("bytes of the sparse combine", sparse_bytes, 5),
+        Criterion("bytes of the dense combine", dense_bytes, 4),
+        Criterion("memory of the sparse combine", sparse_memory, 2),
+        Criterion("in real processes", _values(lambda rng: [problem(rng, K=2, V=8, D=2, twice=True)],
+                                               world="process"), 2),
+        Criterion("other workers, other tables", _values(_problems_hidden), 3, hidden=True),
+    ),
+)
+
+
+def _array(value) -> np.ndarray | None:
+    """A NumPy view of a tensor or array; None of anything else."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().numpy()
+    return value if isinstance(value, np.ndarray) else None
+
+
+def _short(value) -> str:
+    value = value.tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
+    text = str(value)
+    return text if len(text) <= 90 else text[:87] + "..."
