@@ -2,6 +2,7 @@
 
     program(comm, ...)  ──>  SimWorld      one process, virtual time, a thousand ranks
                         ──>  ProcessWorld  real processes on this machine
+                        ──>  TorchWorld    the processes that torchrun started, on many machines
 """
 
 from .errors import CommError, Deadlock, RankDied, RankError, Stalled, Wait, WireError
@@ -11,9 +12,11 @@ from .run import Run
 from .trace import Event, Span, Trace
 
 __all__ = ["Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
-           "RankError", "Run", "SimWorld", "Span", "Stalled", "Trace", "Wait", "WireError", "Work"]
+           "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait", "WireError", "Work", "decode",
+           "encode"]
 
-_LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process"}
+_LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",
+         "decode": ".wire", "encode": ".wire"}
 
 
 def __getattr__(name: str):

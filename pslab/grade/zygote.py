@@ -1,0 +1,106 @@
+"""The zygote: loads torch, NumPy and pslab.comm once, then forks a keeper for each box. See sandbox.py.
+
+It runs one thread and none of the student's code. Whatever a keeper that was killed leaves behind comes to it
+(PR_SET_CHILD_SUBREAPER) and is ended.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import linecache
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from . import keeper
+from .box_processes import adopt_orphans, children, kill_tree
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    _preload()
+    problem = keeper.unprivileged_problem()
+    control.sendall(json.dumps({"problem": problem} if problem else {"ready": os.getpid()}).encode())
+    if not problem:
+        _serve(control)
+
+
+def _preload() -> None:
+    """What answers use, so that a fork has it at once; never what judges them."""
+    import ctypes
+
+    import numpy
+    import torch
+
+    import pslab.comm.process
+    import pslab.comm.sim  # noqa: F401
+
+    from . import box_child
+
+    try:
+        import matplotlib.pyplot  # noqa: F401 - a notebook's first cell usually asks for it
+    except ImportError:
+        pass
+    torch.set_num_threads(1)
+    numpy.zeros(1) + torch.zeros(1).numpy()
+    ctypes.pythonapi.PyThreadState_SetAsyncExc            # looked up once; the guard refuses look-ups later
+    box_child.warm_up()
+    for file in Path(__file__).parent.glob("*.py"):       # a student's traceback may show our lines without a read
+        linecache.getlines(str(file)) if file.stem.startswith("box_") else None
+    sys.dont_write_bytecode = True
+    gc.collect()
+    gc.freeze()
+
+
+def _serve(control: socket.socket) -> None:
+    adopt_orphans()
+    wake_read, wake_write = os.pipe()
+    for descriptor in (wake_read, wake_write):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(wake_write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    poller = select.poll()
+    poller.register(control, select.POLLIN)
+    poller.register(wake_read, select.POLLIN)
+    keepers: set[int] = set()
+    number = 0
+    while True:
+        ready = {descriptor for descriptor, _ in poller.poll()}
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            _reap(keepers)
+        if control.fileno() in ready:
+            request, descriptors, _, _ = socket.recv_fds(control, 65536, 8)
+            if not request:
+                break
+            number += 1
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                os.close(wake_read)
+                os.close(wake_write)
+                keeper.keep(json.loads(request), list(descriptors), number)
+            keepers.add(pid)
+            for descriptor in descriptors:
+                os.close(descriptor)
+    for pid in keepers:                                   # each has lost its grader as well, and is on its way out
+        os.waitpid(pid, 0)
+    kill_tree(os.getpid())
+
+
+def _reap(keepers: set[int]) -> None:
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            break
+        keepers.discard(pid)
+    for stray in set(children(os.getpid())) - keepers:
+        kill_tree(stray, itself=True)
