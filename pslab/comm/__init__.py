@@ -12,8 +12,8 @@ from .run import Run
 from .trace import Event, Span, Trace
 
 __all__ = ["Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
-           "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait", "WireError", "Work", "decode",
-           "encode"]
+           "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait", "WireError", "Work",
+           "decode", "encode"]
 
 _LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",
          "decode": ".wire", "encode": ".wire"}

@@ -65,14 +65,16 @@ class Deadlock(Stalled):
 
 
 class RankDied(CommError):
-    """A rank's process ended before its program did. `signal` or `exitcode` says how; the other is None."""
+    """A rank's process ended before its program did. `signal` or `exitcode` says how, where it is known."""
 
     def __init__(self, rank: int, signal: int | None = None, exitcode: int | None = None, note: str = ""):
         self.rank, self.signal, self.exitcode = rank, signal, exitcode
         if signal is not None:
             how = f"was killed by signal {signal} ({_signal_name(signal)})"
-        else:
+        elif exitcode is not None:
             how = f"left with exit code {exitcode} before its program ended"
+        else:
+            how = "is gone: its connection ended before its program did"
         super().__init__(f"rank {rank} {how}" + (f"; {note}" if note else ""))
 
 
