@@ -26,7 +26,7 @@ _WHERE = {
     "seeds": ("public_seed", "hidden_seed", "cases", "seed_id"),
     "feedback": ("text", "picture"),
     "checking": ("check", "assert_check"),
-    "predicting": ("predict", "reveal"),
+    "predicting": ("predict", "reveal", "committed"),
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 

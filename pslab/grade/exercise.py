@@ -131,7 +131,8 @@ class Criterion:
 class Exercise:
     """One exercise of a lab. `names` are the functions the student writes, in the order check() is given them.
 
-    difficulty: 1 to 5. prerequisites: ids of exercises. hints: from a nudge to nearly all. chapter_number: '11.9.3'.
+    difficulty: 1 to 5. prerequisites: ids of exercises or labs. hints: from a nudge to nearly all. chapter_number:
+    '11.9.3'. forbidden: modules that an answer may not import, such as 'pslab.cost' where it asks for a formula.
     Errors: CourseError where something below is missing or does not add up.
     """
 
@@ -152,6 +153,7 @@ class Exercise:
     criteria: tuple[Criterion, ...]
     chapter_number: str | None = None
     kind: str = "code"
+    forbidden: tuple[str, ...] = ()
 
     def __post_init__(self):
         for problem in _problems(self):

@@ -34,6 +34,12 @@ class Report:
     verdicts: list[tuple[Criterion, Verdict]] = field(default_factory=list)
     seconds: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"Report({self.exercise.id}: {sum(v.passed for _, v in self.verdicts)} of {len(self.verdicts)} pass)"
+
+    def _ipython_display_(self) -> None:
+        """Nothing: a check cell ends with `check(...)`, which has printed the report already."""
+
     @property
     def passed(self) -> bool:
         """Every criterion that ran passed, and at least one ran."""
