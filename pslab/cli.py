@@ -4,6 +4,7 @@
     pslab data list                what data is where
     pslab data fetch NAME          bring a data set into the user's cache
     pslab bench NAME               run a benchmark of the checkout             benchmarks/NAME.py
+    pslab doctor                   what runs on this machine                   pslab/doctor/
 
 A command's code is imported when that command is called, so that `pslab --help` needs neither torch nor NumPy.
 A mistake of the user's ends in one line on stderr and exit code 2 (--traceback shows where it arose); an interrupt
@@ -27,7 +28,8 @@ ABOUT = """Parameter servers and all-reduce, taught by running them.
     pslab demo                train the main job on this machine
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
-    pslab bench NAME          run a benchmark of the checkout"""
+    pslab bench NAME          run a benchmark of the checkout
+    pslab doctor              what of the course runs on this machine, and what to do where it does not"""
 
 
 class UsageError(ValueError):
@@ -95,6 +97,12 @@ def _demo(parser: Parser, argv: list[str]) -> int:
     return demo.main(parser.parse_args(argv))
 
 
+def _doctor(parser: Parser, argv: list[str]) -> int:
+    doctor = importlib.import_module("pslab.doctor")
+    doctor.add_arguments(parser)
+    return doctor.main(parser.parse_args(argv))
+
+
 def _data_list(parser: Parser, argv: list[str]) -> int:
     parser.parse_args(argv)
     from pslab.data import data_list
@@ -154,6 +162,7 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
         },
     ),
     "bench": ("run a benchmark of the checkout", _bench),
+    "doctor": ("what of the course runs on this machine, and what to do where it does not", _doctor),
 }
 
 

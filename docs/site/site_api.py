@@ -19,8 +19,8 @@ def api_pages() -> dict[str, str]:
     rows = [f"   * - :doc:`pslab.{room} <{room}>`\n     - {_first_line(module)}" for room, module in shown.items()]
     return {"index.rst": "\n".join([
         "API reference", "=============", "",
-        "What each room of the kit shows at its face. Letters of shapes: K workers, S servers, R rows, D numbers a row, "
-        "B examples of a batch, L look-ups, P parameters, b bytes an element.", "",
+        "What each room of the kit shows at its face. Letters of shapes: K workers, S servers, R rows, D numbers a "
+        "row, B examples of a batch, L look-ups, P parameters, b bytes an element.", "",
         ".. list-table::", "   :widths: 1 3", "", *rows, "",
         ".. toctree::", "   :hidden:", "", *(f"   {room}" for room in shown), "",
     ]), **pages}

@@ -57,5 +57,6 @@ def _show_outputs(cell) -> None:
 
 
 def _numbers(numbers: str):
-    page = f'<details class="numbers"><summary>the picture in numbers</summary><pre>{html.escape(numbers)}</pre></details>'
+    table = f"<pre>{html.escape(numbers)}</pre>"
+    page = f'<details class="numbers"><summary>the picture in numbers</summary>{table}</details>'
     return nbformat.v4.new_output("display_data", {"text/html": page})
