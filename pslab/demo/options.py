@@ -10,7 +10,7 @@ from pathlib import Path
 ORDER = ("hybrid", "allreduce", "server")       # the order of training: the main job first, then its baselines
 STRATEGIES = (*ORDER, "all")
 DATA = ("auto", "movielens-100k", "synthetic")
-WORLDS = ("process", "sim")
+WORLDS = ("process", "sim", "torch")
 PICTURE = "pslab-demo.png"
 
 
@@ -53,6 +53,8 @@ class Options:
         if self.world == "process" and ranks > most:
             raise ValueError(f"--workers {self.workers} --servers {self.servers}: {ranks} processes; at most "
                              f"{most} are possible here, and --world sim takes more")
+        if self.world == "torch":
+            _check_torchrun(self)
         if not 0 < self.lr < float("inf"):
             raise ValueError(f"--lr {self.lr}: a finite number above 0 is needed")
         check_writable("--picture", self.picture)
@@ -86,11 +88,23 @@ def add_arguments(parser) -> None:
     option("batch-size", "rows of a global batch, cut into K parts that differ by at most one row", type=int,
            metavar="N")
     option("lr", "learning rate of AdaGrad, on workers and servers alike", type=float, metavar="X")
-    option("world", f"{', '.join(WORLDS)}: processes of this machine, or the simulator on a virtual clock",
-           metavar="NAME")
+    option("world", f"{', '.join(WORLDS)}: processes of this machine, the simulator on a virtual clock, or the "
+                    "processes that torchrun started", metavar="NAME")
     option("seed", "draws parameters, the order of rows, and synthetic data", type=int, metavar="N")
     option("picture", "image to write", metavar="FILE")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write all figures to FILE")
+
+
+def _check_torchrun(options: Options) -> None:
+    """ValueError unless torchrun started this process and enough others."""
+    ranks = options.workers + (0 if options.strategy == "allreduce" else options.servers)
+    command = f"torchrun --nproc-per-node={ranks} -m pslab demo --world torch"
+    started = os.environ.get("WORLD_SIZE", "")
+    if not started.isdigit():
+        raise ValueError(f"--world torch: runs in processes that torchrun started; use `{command}`")
+    if int(started) < ranks:
+        raise ValueError(f"--world torch: {options.workers} workers and {ranks - options.workers} servers are {ranks} "
+                         f"processes, and torchrun started {started}; use `{command}`")
 
 
 def check_writable(argument: str, file: str) -> None:

@@ -12,7 +12,9 @@ from pslab.data import load
 from . import modelled, words
 from .options import Options, write_aside
 from .picture import draw
-from .train import Worlds, size_of, train, yardstick
+from .train import Worlds, follow, size_of, train, yardstick
+
+WORLDS = {"process": "processes", "sim": "simulator", "torch": "torchrun"}
 
 
 def show(options: Options) -> int:
@@ -23,10 +25,12 @@ def show(options: Options) -> int:
         raise ValueError(f"--batch-size {options.batch_size}: at most {len(log.train)}, the training rows of "
                          f"{log.name}")
     batches = list(log.batches(options.batch_size, options.seed, options.steps))
-    size = size_of(options, log, batches)
-    print(words.opening(options, log, size), flush=True)
-
     with Worlds(options) as worlds:
+        worlds.check_data(log)
+        if not worlds.leads:
+            return follow(options, log, batches, worlds)
+        size = size_of(options, log, batches)
+        print(words.opening(options, log, size), flush=True)
         measured = [train(options, log, batches, strategy, worlds) for strategy in options.strategies]
         alone = train(options, log, batches, "single", worlds)
     yard = yardstick(log)
@@ -35,9 +39,8 @@ def show(options: Options) -> int:
     print(f"\n{table}\n{words.beside(measured, yard, alone)}\n\n{sentence}\n")
     print(f"{words.model_table(ways)}\n{words.model_words(size, options)}\n")
 
-    world = "processes" if options.world == "process" else "simulator"
     note = (f"{log.name}, K = {options.workers}, S = {options.servers}, {options.batch_size} rows a step; left "
-            f"measured ({world}), right modelled; dashed: as many servers as workers")
+            f"measured ({WORLDS[options.world]}), right modelled; dashed: as many servers as workers")
     write_aside(options.picture, draw(measured, ways, table, note, options.world == "sim").png())
     written = [f"picture: {options.picture}"]
     if options.json is not None:

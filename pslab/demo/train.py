@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pslab.comm import ProcessWorld, SimWorld
+from pslab.comm import ProcessWorld, SimWorld, TorchWorld
 from pslab.data import Batch, ClickLog, auc, item_click_rate_baseline, log_loss
 from pslab.train import NEEDS_SERVERS, AdaGrad, Job, busiest_port, run_job, tables_of
 
@@ -62,13 +62,20 @@ def job_of(options: Options, log: ClickLog, strategy: str) -> Job:
 
 
 class Worlds:
-    """Worlds by number of ranks, made when first asked for and kept warm: strategies of one size share their ranks."""
+    """Worlds by number of ranks, made when first asked for and kept warm: strategies of one size share their ranks.
+
+    Under torchrun every process makes this object and trains along; one `leads`: it scores, prints and draws.
+    """
 
     def __init__(self, options: Options):
         self.options, self._made = options, {}
+        self._torch = TorchWorld(seed=options.seed) if options.world == "torch" else None
+        self.leads = self._torch is None or self._torch.rank == 0
 
-    def of(self, size: int) -> ProcessWorld | SimWorld:
+    def of(self, size: int) -> ProcessWorld | SimWorld | First:
         """The world of `size` ranks."""
+        if self._torch is not None:
+            return First(self._torch, size)
         if size not in self._made:
             self._made[size] = (ProcessWorld(size, seed=self.options.seed) if self.options.world == "process" else
                                 SimWorld(size, seed=self.options.seed, trace=False))
@@ -81,6 +88,30 @@ class Worlds:
         for world in self._made.values():
             if isinstance(world, ProcessWorld):
                 world.close()
+        if self._torch is not None:
+            self._torch.close()
+
+    def check_data(self, log: ClickLog) -> None:
+        """ValueError when a process of another host has found other data."""
+        if self._torch is not None:
+            mine = [log.name, len(log.train), len(log.test)]
+            found = self._torch.run(lambda comm: mine, gather=True).results
+            for rank, theirs in enumerate(found):
+                if theirs != found[0]:
+                    raise ValueError(f"--data {self.options.data}: rank 0 has {found[0]}, rank {rank} has {theirs} "
+                                     f"(name, training and test rows); give all hosts the same data")
+
+
+@dataclass(frozen=True)
+class First:
+    """The first `world_size` processes of a larger TorchWorld, as a world whose runs hand back all results."""
+
+    world: TorchWorld
+    world_size: int
+
+    def run(self, program, **options):
+        """As TorchWorld.run."""
+        return self.world.run(program, ranks=self.world_size, gather=True, **options)
 
 
 def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, worlds: Worlds) -> Measured:
@@ -92,8 +123,7 @@ def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, 
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update(done - bar.n)
 
-        result = run_job(worlds.of(job.world_size), job, batches, on_report=on_report,
-                         report_every=max(1, len(batches) // 50), timeout_s=STALL_S)
+        result = _run(job, batches, worlds, on_report)
     rank, way, dense, sparse = busiest_port(result)
     header = result.run.ledger.port(rank, "header")[way == "in"] / len(batches)
     name = f"worker {rank}" if rank < job.workers else f"server {rank - job.workers}"
@@ -103,6 +133,18 @@ def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, 
     step_s = float(np.median(result.step_seconds))
     return Measured(strategy, options.batch_size / step_s if step_s else None, result.seconds, f"{name} {way}", dense,
                     sparse, header, result.losses, log_loss(labels, logits), auc(labels, logits))
+
+
+def follow(options: Options, log: ClickLog, batches: list[Batch], worlds: Worlds) -> int:
+    """The part of a process that does not lead: train along, in the leader's order."""
+    for strategy in (*options.strategies, "single"):
+        _run(job_of(options, log, strategy), batches, worlds, None)
+    return 0
+
+
+def _run(job: Job, batches: list[Batch], worlds: Worlds, on_report):
+    return run_job(worlds.of(job.world_size), job, batches, on_report=on_report,
+                   report_every=max(1, len(batches) // 50), timeout_s=STALL_S)
 
 
 def size_of(options: Options, log: ClickLog, batches: list[Batch]) -> Size:

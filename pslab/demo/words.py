@@ -16,11 +16,12 @@ from .train import Measured, Size
 KB = 1000
 FIRST = 50              # steps over which the strategies are tested to follow the single process
 CLOSE = 1.05            # ratios up to here are "as many" and "as fast"
+PLACES = {"process": "processes of this machine", "sim": "simulated ranks", "torch": "processes started by torchrun"}
 
 
 def opening(options: Options, log, size: Size) -> str:
     """What is about to be trained, where."""
-    where = "processes of this machine" if options.world == "process" else "simulated ranks"
+    where = PLACES[options.world]
     K, S = options.workers, 0 if options.strategies == ("allreduce",) else options.servers
     return (f"{log.note}\n{len(log.train):,} training and {len(log.test):,} test rows, {log.num_dense} dense features; "
             f"DLRM with {size.dense_parameters:,} dense parameters and {size.table_rows:,} rows of {size.dim} in "
@@ -34,10 +35,10 @@ def results(measured: Sequence[Measured], options: Options) -> Table:
     columns = ["strategy", "samples/s", "dense kB/step", "sparse kB/step", "busiest port", "test log loss", "test AUC"]
     rows = [[m.strategy, "-" if m.samples_per_s is None else round(m.samples_per_s), m.dense_bytes / KB,
              m.sparse_bytes / KB, m.port, f"{m.test_log_loss:.4f}", f"{m.test_auc:.4f}"] for m in measured]
-    time = ("seconds on this machine" if options.world == "process" else
-            "virtual seconds of the simulator, in which messages take time and computing takes none")
-    return Table(columns, rows, f"measured; samples/s of the median step, {time};\nbytes of the busiest port's busier "
-                                f"direction, keys and values without headers")
+    time = {"process": "seconds on this machine", "torch": "seconds on these machines",
+            "sim": "virtual seconds of the simulator, in which messages take time and computing takes none"}
+    return Table(columns, rows, f"measured; samples/s of the median step, {time[options.world]};\n"
+                                f"bytes of the busiest port's busier direction, keys and values without headers")
 
 
 def beside(measured: Sequence[Measured], yard: tuple[str, float], alone: Measured) -> str:

@@ -8,6 +8,7 @@ Reading and writing never block. A peer may be one run ahead; its frames stay in
 
 from __future__ import annotations
 
+import select
 import socket
 from collections import deque
 
@@ -19,8 +20,60 @@ _RX_BYTES = 128 * 1024
 _PIECES = 64                  # at most so many in one system call
 
 
+class Lines:
+    """The channels of one rank to all peers, and what is done with all of them at once: the lower half of an endpoint.
+
+    The upper half has `epoch`, `frame(channel, header, descriptor, payload)` and `hung_up(peer)`.
+    """
+
+    def open(self, socks: dict[int, socket.socket]) -> None:
+        self.channels: dict[int, Channel] = {}
+        self.by_fd: dict[int, Channel] = {}
+        self.poller = select.poll()
+        for peer, sock in socks.items():
+            channel = self.channels[peer] = Channel(self, peer, sock)
+            self.by_fd[channel.fd] = channel
+            self.poller.register(channel.fd, select.POLLIN)
+
+    def parse(self) -> None:
+        """A new run begins: take what peers who are ahead have sent of it, and see who is gone."""
+        for channel in self.channels.values():
+            channel.parse()
+            if channel.closed:
+                self.hung_up(channel.peer)
+
+    def progress(self, timeout_ms: float) -> bool:
+        """Read and write what can be, after waiting up to timeout_ms for the first chance; False when none came."""
+        ready = self.poller.poll(timeout_ms)
+        for fd, event in ready:
+            channel = self.by_fd.get(fd)
+            if channel is not None and event & select.POLLOUT:
+                channel.write()
+            if channel is not None and not channel.closed and event & ~select.POLLOUT:
+                channel.read()
+        return bool(ready)
+
+    def flush(self, timeout_ms: float) -> None:
+        """Write only: of a rank whose run has failed."""
+        self.poller.poll(timeout_ms)
+        for channel in list(self.by_fd.values()):
+            channel.write()
+
+    def watch(self, channel: Channel) -> None:
+        """Which events of the channel matter now."""
+        if channel.fd in self.by_fd:
+            events = (0 if channel.paused else select.POLLIN) | (select.POLLOUT if channel.out else 0)
+            self.poller.modify(channel.fd, events)
+
+    def lost(self, channel: Channel) -> None:
+        """The peer hung up."""
+        self.poller.unregister(channel.fd)
+        self.by_fd.pop(channel.fd, None)
+        self.hung_up(channel.peer)
+
+
 class Channel:
-    """`endpoint` has `epoch`, `frame(channel, header, descriptor, payload)`, `watch(channel)` and `lost(channel)`."""
+    """One connection; `endpoint` is a Lines."""
 
     def __init__(self, endpoint, peer: int, sock: socket.socket):
         self.endpoint, self.peer, self.sock, self.fd = endpoint, peer, sock, sock.fileno()

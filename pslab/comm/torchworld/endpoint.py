@@ -12,7 +12,6 @@ that they come with their header.
 from __future__ import annotations
 
 import math
-import select
 import time
 from collections import deque
 
@@ -23,9 +22,9 @@ from .. import arrays, wire
 from ..errors import user_line
 from ..face import Endpoint, Mail
 from ..ledger import KINDS
-from .channel import Channel
+from .channel import Channel, Lines
 from .watch import Watch
-from .works import LetterWait, RecvWork, SendWork, Target
+from .works import LetterWait, RecvWork, SendWork, letter
 
 PATIENCE_S = 0.05
 BETWEEN_POLLS_S = 0.2                         # who stays away longer after a poll in vain has been computing
@@ -35,28 +34,21 @@ VALS, KEYS, HEADERS = KINDS.index("vals"), KINDS.index("keys"), KINDS.index("hea
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
-class TorchEndpoint(Endpoint):
+class TorchEndpoint(Lines, Endpoint):
     """What TorchWorld gives rank `rank`: `socks` has a connected socket for each peer, `roads` carry payloads."""
 
     def __init__(self, rank: int, world_size: int, socks: dict, roads):
         self.rank, self.world_size, self.roads = rank, world_size, roads
         self.seed = self.epoch = 0
-        self.channels: dict[int, Channel] = {}
-        self.by_fd: dict[int, Channel] = {}
-        self.poller = select.poll()
         self.watch_of_run = Watch(self, 30.0, 3600.0, None)
-        for peer, sock in socks.items():
-            channel = self.channels[peer] = Channel(self, peer, sock)
-            self.by_fd[channel.fd] = channel
-            self.poller.register(channel.fd, select.POLLIN)
         self._clear()
+        self.open(socks)
 
     def begin(self, epoch: int, seed: int, watch: Watch) -> None:
         """Forget the run before, and read what peers who are ahead have sent of this one."""
         self._clear()
         self.epoch, self.seed, self.watch_of_run = epoch, seed, watch
-        for channel in self.channels.values():
-            channel.parse()
+        self.parse()
 
     def _clear(self) -> None:
         self.began_s = time.monotonic()
@@ -136,7 +128,7 @@ class TorchEndpoint(Endpoint):
         if not header.flags & wire.CONTROL:
             self.tensors_in[src] += 1
         try:
-            target = self._target(work, header, shape, name)
+            target = work.aim(shape, name, bool(header.flags & DEVICE), bool(header.flags & wire.INLINE))
         except ValueError as error:
             work.error, work.done = error, True
             self._say(src, wire.NACK, header.number, str(error).encode())
@@ -150,23 +142,6 @@ class TorchEndpoint(Endpoint):
             self._say(src, wire.ACK, header.number)
         if header.flags & wire.INLINE:
             self._landed(work)
-
-    def _target(self, work: RecvWork, header: wire.Header, shape: tuple, name: str) -> Target:
-        device = bool(header.flags & DEVICE)
-        if work.target is None:
-            if device:
-                raise ValueError(f"rank {work.src} sent {name}{list(shape)} from an accelerator, but rank {self.rank} "
-                                 "gives no out=; a tensor on its own accelerator is needed")
-            work.target = Target.fresh(shape, name)
-        target = work.target
-        if target.shape != tuple(shape) or target.name != name:
-            raise ValueError(f"rank {work.src} sent {name}{list(shape)}, but rank {self.rank} receives into "
-                             f"{target.name}{list(target.shape)}; dtype and shape must be equal on both sides")
-        if target.device != device and not header.flags & wire.INLINE:
-            where = ("CPU", "accelerator")
-            raise ValueError(f"rank {work.src} sent from its {where[device]}, but rank {self.rank} receives on its "
-                             f"{where[target.device]}; both must be of one kind")
-        return target
 
     def _landed(self, work: RecvWork) -> None:
         if work.out is None:
@@ -196,7 +171,7 @@ class TorchEndpoint(Endpoint):
                 kept = self.unexpected.setdefault((src, header.ctx, header.tag), deque())
                 kept.append((src, header, shape, name, payload))
         elif header.kind == wire.MAIL:
-            mail = _letter(src, descriptor, payload)
+            mail = letter(src, descriptor, payload)
             if header.flags & wire.CONTROL:
                 self.watch_of_run.note(mail)
             else:
@@ -274,23 +249,6 @@ class TorchEndpoint(Endpoint):
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
-    def progress(self, timeout_ms: float) -> bool:
-        """Read and write what can be, after waiting up to timeout_ms for the first chance; False when none came."""
-        ready = self.poller.poll(timeout_ms)
-        for fd, event in ready:
-            channel = self.by_fd.get(fd)
-            if channel is not None and event & select.POLLOUT:
-                channel.write()
-            if channel is not None and not channel.closed and event & ~select.POLLOUT:
-                channel.read()
-        return bool(ready)
-
-    def flush(self, timeout_ms: float) -> None:
-        """Write only: of a rank whose run has failed."""
-        self.poller.poll(timeout_ms)
-        for channel in list(self.by_fd.values()):
-            channel.write()
-
     def wait_until(self, waited, timeout_s: float | None) -> None:
         """Make progress until `waited.done`; TimeoutError after timeout_s; what the watch finds is raised here."""
         since_s = time.monotonic()
@@ -311,17 +269,8 @@ class TorchEndpoint(Endpoint):
             if spent_s >= PATIENCE_S:
                 self.watch_of_run.waits(waited, since_s, user_line(2), self._kept())
 
-    def watch(self, channel: Channel) -> None:
-        """Which events of the channel matter now."""
-        if channel.fd in self.by_fd:
-            events = (0 if channel.paused else select.POLLIN) | (select.POLLOUT if channel.out else 0)
-            self.poller.modify(channel.fd, events)
-
-    def lost(self, channel: Channel) -> None:
-        """The peer hung up."""
-        self.poller.unregister(channel.fd)
-        self.by_fd.pop(channel.fd, None)
-        self.watch_of_run.lost(channel.peer)
+    def hung_up(self, peer: int) -> None:
+        self.watch_of_run.lost(peer)
 
     # ---- the rest of the face ---------------------------------------------------------------------------------------
 
@@ -341,18 +290,3 @@ class TorchEndpoint(Endpoint):
         """What lies here that nobody asked for: the usual trace of a wrong tag."""
         kept = [f"rank {src} sent tag {tag}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
         return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""
-
-
-def _letter(src: int, descriptor: bytes, payload: np.ndarray) -> Mail:
-    """The tensors of a mail share the frame's memory, which is theirs now."""
-    kind, meta, shapes = wire.read_mail(descriptor, payload.size)
-    tensors, at = [], 0
-    for shape, name in shapes:
-        dtype = arrays.numpy_dtype(name)
-        size = math.prod(shape) * dtype.itemsize
-        piece = payload[at:at + size]
-        if at % dtype.itemsize:
-            piece = piece.copy()                     # an element must begin at a multiple of its size
-        tensors.append(arrays.tensor_of(piece.view(dtype).reshape(shape), name))
-        at += size
-    return Mail(src, kind, meta, tensors)

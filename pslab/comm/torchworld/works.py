@@ -8,13 +8,14 @@ Neither side starts its half of the transfer before the other has promised its o
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 import torch
 
-from .. import arrays
-from ..face import Work
+from .. import arrays, wire
+from ..face import Mail, Work
 
 _REDUCE = {"sum": torch.add, "max": torch.maximum, "min": torch.minimum, "prod": torch.mul}
 
@@ -94,6 +95,24 @@ class RecvWork(Work):
             raise self.error
         return self.out
 
+    def aim(self, shape: tuple, name: str, device: bool, inline: bool) -> Target:
+        """Where a message of this kind goes; ValueError, in words for both sides, when it does not fit."""
+        sent, rank = f"rank {self.src} sent {name}{list(shape)}", self.endpoint.rank
+        if self.target is None:
+            if device:
+                raise ValueError(f"{sent} from an accelerator, but rank {rank} gives no out=; a tensor on its own "
+                                 "accelerator is needed")
+            self.target = Target.fresh(tuple(shape), name)
+        target = self.target
+        if target.shape != tuple(shape) or target.name != name:
+            raise ValueError(f"{sent}, but rank {rank} receives into {target.name}{list(target.shape)}; "
+                             "dtype and shape must be equal on both sides")
+        if target.device != device and not inline:
+            kinds = ("the CPU", "an accelerator")
+            raise ValueError(f"{sent} from {kinds[device]}, but rank {rank} receives on {kinds[target.device]}; "
+                             "both must be of one kind")
+        return target
+
     def call(self) -> str:
         return "barrier() or split()" if self.control else f"recv(src={self.src}, tag={self.tag})"
 
@@ -165,3 +184,18 @@ class LetterWait:
 
     def call(self) -> str:
         return "poll()" if self.timeout_s is None else f"poll(timeout_s={self.timeout_s:g})"
+
+
+def letter(src: int, descriptor: bytes, payload: np.ndarray) -> Mail:
+    """A mail from its frame; its tensors share the frame's memory, which is theirs now."""
+    kind, meta, shapes = wire.read_mail(descriptor, payload.size)
+    tensors, at = [], 0
+    for shape, name in shapes:
+        dtype = arrays.numpy_dtype(name)
+        size = math.prod(shape) * dtype.itemsize
+        piece = payload[at:at + size]
+        if at % dtype.itemsize:
+            piece = piece.copy()                     # an element must begin at a multiple of its size
+        tensors.append(arrays.tensor_of(piece.view(dtype).reshape(shape), name))
+        at += size
+    return Mail(src, kind, meta, tensors)
