@@ -38,7 +38,7 @@ START_S = 120.0
 _MAIN = "from pslab.grade.zygote import main; main()"
 _HEAD = struct.Struct("<4s16sQ")              # magic, token of the question, length
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PSLAB_DATA", "VIRTUAL_ENV")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "PSLAB_DATA", "VIRTUAL_ENV")
 _current: Zygote | None = None
 _lock = threading.Lock()
 

@@ -1,0 +1,186 @@
+"""The guard: an audit hook in the student's process, which refuses and writes down what an answer may not do.
+
+    event (open, import, os.fork, socket.connect, ctypes.dlopen …) ──> refused? ──> sign on the board, then Forbidden_
+
+The sign counts, whatever becomes of the exception: code that swallows it has still done it. Hooks cannot be removed.
+What Python does not announce (C code that opens files) is left to the walls of box_walls.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import mmap
+import os
+import sys
+
+from .box_signs import place, write_board
+from .box_walls import secret_paths
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_MODULES = ("pslab.exercises", "pslab.grade", "pslab.cli", "pslab.notebooks", "solutions", "tests")
+_STARTS = {"os.system": "a shell command", "subprocess.Popen": "another program", "os.posix_spawn": "another program",
+           "os.spawn": "another program", "os.exec": "another program", "pty.spawn": "another program",
+           "os.forkpty": "another process", "os.startfile": "another program"}
+_CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
+            "os.chown", "os.utime", "os.setxattr", "os.removexattr", "os.chflags", "os.lchmod", "os.mkfifo",
+            "shutil.rmtree", "shutil.move", "shutil.copyfile", "tempfile.mkstemp", "tempfile.mkdtemp")
+_SNOOPS = ("gc.get_objects", "gc.get_referrers", "resource.setrlimit", "resource.prlimit", "sys.addaudithook",
+           "signal.pthread_kill")
+_DEVICES = ("/dev/null", "/dev/zero")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Refused(PermissionError):
+    """What the student's code sees when it tries something that an answer may not do."""
+
+
+class Guard:
+    """Installed once, off until `strict`. `trusted` is set while our own code does what the student's may not."""
+
+    def __init__(self, board: mmap.mmap, folder: str, hidden: list[str], forbidden: list[str], processes: int):
+        self._board, self._folder = board, os.path.realpath(folder)
+        self._secrets = tuple(os.path.realpath(path) for path in [*map(str, secret_paths()), *hidden])
+        self._modules = _MODULES + tuple(forbidden)
+        self._forks = processes > 0
+        self.strict = False
+        self.trusted = 0
+        self.files: set[str] = set()                      # where the student's functions were written
+
+    def install(self) -> None:
+        handlers = {"import": self._on_import, "open": self._on_open, "os.listdir": self._on_list,
+                    "os.scandir": self._on_list, "os.chdir": self._on_chdir, "os.kill": self._on_kill,
+                    "os.killpg": self._on_kill, "os.fork": self._on_fork}
+        handlers |= dict.fromkeys(_STARTS, self._on_start) | dict.fromkeys(_CHANGES, self._on_change)
+        handlers |= dict.fromkeys(_SNOOPS, self._on_snoop)
+        handlers |= dict.fromkeys(("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"), self._on_socket)
+        handlers |= dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname"), self._on_lookup)
+        guard = self
+
+        def hook(event, args, get=handlers.get):
+            if guard.strict and not guard.trusted:
+                handler = get(event)
+                if handler is not None:
+                    handler(event, args)
+                elif event.startswith("ctypes."):
+                    guard.refuse("used ctypes, which could change anything")
+
+        sys.addaudithook(hook)
+
+    def refuse(self, what: str) -> None:
+        """Write it down and raise."""
+        self.sign("Forbidden", "your code " + what)
+        raise Refused("an answer may not do this: it " + what)
+
+    def sign(self, kind: str, seen: str) -> None:
+        write_board(self._board, kind, seen, self.where())
+
+    def where(self, frame=None) -> str:
+        """The innermost line of the student's that is being executed."""
+        frame = frame or sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename in self.files:
+                return place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            frame = frame.f_back
+        return ""
+
+    # ---- handlers ----
+
+    def _on_import(self, event, args) -> None:
+        name = args[0]
+        for secret in self._modules:
+            if name == secret or name.startswith(secret + "."):
+                self.refuse(f"imported {name}")
+
+    def _on_open(self, event, args) -> None:
+        path, mode, flags = args
+        if isinstance(path, int) or path is None:
+            return
+        real = self._real(path)
+        writes = (isinstance(mode, str) and any(c in mode for c in "wax+")) or bool((flags or 0) & _WRITING)
+        if writes and not self._inside(real) and real not in _DEVICES:
+            self.refuse(f"wrote to {_shown(real)}, outside its folder")
+        self._check_secret(real, "opened")
+        if real.startswith("/proc/") and (real.split("/")[2].isdigit() and real.split("/")[2] != str(os.getpid())
+                                          or real.endswith("/mem")):
+            self.refuse(f"opened {real}, the inside of a process")
+        if mode is None and not self._inside(real) and os.path.isdir(real):
+            self.refuse(f"opened the folder {_shown(real)} by os.open")          # a way around checks of paths
+
+    def _on_list(self, event, args) -> None:
+        if not isinstance(args[0], int):
+            self._check_secret(self._real(args[0] or "."), "listed")
+
+    def _on_chdir(self, event, args) -> None:
+        if isinstance(args[0], int) or not self._inside(self._real(args[0])):
+            self.refuse("left its folder by os.chdir")
+
+    def _on_change(self, event, args) -> None:
+        for path in args[:2] if event in ("os.rename", "os.link", "os.symlink", "shutil.move", "shutil.copyfile") \
+                else args[:1]:
+            if isinstance(path, (str, bytes, os.PathLike)):
+                real = self._real(path)
+                if not self._inside(real) and event != "shutil.copyfile":
+                    self.refuse(f"changed {_shown(real)} ({event}), outside its folder")
+
+    def _on_kill(self, event, args) -> None:
+        if args[0] != os.getpid():
+            self.refuse(f"sent a signal to process {args[0]}")
+
+    def _on_fork(self, event, args) -> None:
+        if not self._forks:
+            self.refuse("started another process (os.fork)")
+
+    def _on_start(self, event, args) -> None:
+        self.refuse(f"started {_STARTS[event]} ({event})")
+
+    def _on_snoop(self, event, args) -> None:
+        self.refuse(f"called {event}")
+
+    def _on_socket(self, event, args) -> None:
+        address = args[1]
+        if address is None:
+            return
+        if isinstance(address, tuple):
+            if not _is_loopback(address[0]):
+                self.refuse(f"connected to {address[0]}, which is not this machine")
+        elif not self._inside(self._real(address)):
+            self.refuse(f"connected to the socket {address!r}")
+
+    def _on_lookup(self, event, args) -> None:
+        if args[0] is not None and not _is_loopback(args[0]):
+            self.refuse(f"looked up the address of {args[0]}")
+
+    # ---- paths ----
+
+    def _real(self, path) -> str:
+        path = os.fsdecode(path)
+        if "\0" in path:
+            return path
+        if not path.startswith("/") and ".." in path.split("/"):
+            self.refuse(f"used the path {path!r}, which leaves its folder")
+        return _realpath(path)
+
+    def _inside(self, real: str) -> bool:
+        return real == self._folder or real.startswith(self._folder + "/")
+
+    def _check_secret(self, real: str, did: str) -> None:
+        for secret in self._secrets:
+            if real == secret or real.startswith(secret + "/"):
+                self.refuse(f"{did} {_shown(real)}, which holds what answers are judged by")
+
+
+_realpath = os.path.realpath
+
+
+def _shown(path: str) -> str:
+    """The kit's own files by their place in the kit; others as they are."""
+    root = os.path.dirname(os.path.dirname(_PACKAGE)) + os.sep
+    return path.removeprefix(root)
+
+
+def _is_loopback(host) -> bool:
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return host in ("localhost", "") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,119 @@
+"""Runs inside the student's process: ranks in the simulator, or real ones that are forked from here.
+
+    sim        SimWorld in this process                     results, ledger, trace, prints, peak memory
+    process    launcher and ranks forked from this process  (torch is loaded already), same walls, same guard
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from pslab import comm as ground
+from pslab.comm import decode
+
+from .box_face import ExerciseComm
+from .box_guard import Guard
+from .box_signs import place
+
+_MARGIN = 0.8                   # of the time that the grader waits: so that the table of a stall comes before the end
+
+
+def run(function, asked: dict, guard: Guard, limits: dict) -> dict:
+    arguments = decode(asked["arguments"])
+    if asked["world"] == "sim":
+        return _simulate(function, arguments, asked, guard, limits)
+    from .box_ranks import run_processes
+    return run_processes(function, arguments, asked, guard, limits)
+
+
+def _simulate(function, arguments: list, asked: dict, guard: Guard, limits: dict) -> dict:
+    from .box_child import Counted
+
+    counted = None
+
+    def program(comm, *args):
+        nonlocal counted
+        if counted is None:                               # over the simulator's own collector of prints
+            counted = sys.stdout = Counted(sys.stdout, limits["output_bytes"], guard)
+        return function(ExerciseComm(comm, asked["face"], guard), *args)
+
+    world = ground.SimWorld(asked["world_size"], link=asked["link"], links=asked["links"], seed=asked["seed"],
+                            faults=asked["faults"], trace=asked["trace"])
+    given = {"per_rank": arguments} if asked["per_rank"] else {}
+    memory = Memory()
+    guard.strict = True
+    try:
+        done = world.run(program, *([] if given else arguments), timeout_s=asked["timeout_s"] * _MARGIN, **given)
+    finally:
+        guard.strict = False
+    return reply_of(done, memory.peak_bytes())
+
+
+def reply_of(done, peak_bytes: int | None) -> dict:
+    """A run in the wire format."""
+    return {"what": "run", "results": done.results, "seconds": done.seconds, "prints": done.prints,
+            "peak_bytes": peak_bytes, **_traffic(done.ledger, done.trace)}
+
+
+def _traffic(ledger, trace) -> dict:
+    return {"counts": ledger.counts, "sent": ledger.sent, "events": [list(e) for e in trace.events],
+            "spans": [list(s) for s in trace.spans]}
+
+
+def told(error: ground.CommError) -> tuple[str, str, dict | None, bool]:
+    """(kind, seen, what had been sent until then, whether this process is as good as before)."""
+    ledger, trace = error.ledger, getattr(error, "trace", None)
+    run = None
+    if ledger is not None:
+        k = ledger.world_size
+        run = {"what": "run", "results": [None] * k, "seconds": 0.0, "prints": [""] * k, "peak_bytes": None,
+               **_traffic(ledger, trace or ground.Trace(k))}
+    text = str(error)
+    if isinstance(error, ground.Stalled):
+        busy = [wait for wait in error.waits if wait.call == "computing" and wait.note == "real seconds"]
+        return ("TimedOut" if busy else "Stalled"), text, run, not busy
+    if isinstance(error, ground.RankDied):
+        return "Died", text, run, True
+    if "isend(" in text and "changed" in text:
+        return "BufferChanged", text, run, True
+    return "Raised", f"{type(error).__name__}: {text}", run, True
+
+
+_FRAME = re.compile(r'^  File "(.*)", line (\d+), in (.*)$', re.MULTILINE)
+
+
+def line_in_notes(error: BaseException, files: set[str]) -> str:
+    """The student's line in the traceback that a rank's process sent, or in a table of who waits."""
+    for note in getattr(error, "__notes__", []):
+        found = [match for match in _FRAME.findall(note) if match[0] in files]
+        if found:
+            return place(*found[-1])
+    for wait in getattr(error, "waits", []):
+        for file in files:
+            match = re.match(rf"{re.escape(os.path.basename(file))}:(\d+) in (.*)", wait.where)
+            if match:
+                return place(file, match[1], match[2])
+    return ""
+
+
+class Memory:
+    """By how much this process's resident memory rises: the kernel's own high-water mark, set back first."""
+
+    def __init__(self):
+        self._before = None
+        try:
+            with open("/proc/self/clear_refs", "w") as file:
+                file.write("5")
+            self._before = _status("VmRSS")
+        except OSError:                                   # no such file here: the peak stays unknown
+            self._before = None
+
+    def peak_bytes(self) -> int | None:
+        return None if self._before is None else max(_status("VmHWM") - self._before, 0)
+
+
+def _status(row: str) -> int:
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(row))
