@@ -161,7 +161,7 @@ def test_curve_draws_names_and_samples():
         "workers K (count)", "bytes (GB)", "log", "linear")
     assert texts(axes) == ["here", "ring", "server"]
     assert axes.lines[0].get_color() == viz.LOOKS["allreduce"].color
-    wide = viz.curve([1.0, 1e6], {"a": [1, 2]}, xlabel="x", ylabel="y", title="t", log="x").figure.axes[0]
+    wide = viz.curve([1.0, 1e6], {"a": [1, 2]}, xlabel="x (s)", ylabel="y (s)", title="t", log="x").figure.axes[0]
     assert (axes.xaxis.get_transform().base, wide.xaxis.get_transform().base) == (2, 10)
     assert axes.get_ylim()[0] == 0, "a linear axis of bytes starts at nothing"
     assert [row[0] for row in picture.table.rows] == [2, 18, 33, 48, 64]
@@ -170,7 +170,8 @@ def test_curve_draws_names_and_samples():
 
 def test_names_at_the_ends_of_lines_do_not_overlap():
     x = [1, 2, 3]
-    picture = viz.curve(x, {"a": [1, 2, 3.0], "b": [1, 2, 3.01], "c": [1, 2, 3.02]}, xlabel="x", ylabel="y", title="t")
+    picture = viz.curve(x, {"a": [1, 2, 3.0], "b": [1, 2, 3.01], "c": [1, 2, 3.02]}, xlabel="x (s)", ylabel="y (s)",
+                        title="t")
     picture.png()
     boxes = sorted(t.get_window_extent().y0 for t in picture.figure.axes[0].texts)
     assert min(np.diff(boxes)) > 10

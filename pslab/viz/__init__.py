@@ -1,6 +1,7 @@
 """Pictures of runs and of formulas, each with a table as its twin; one quiet style for all of them.
 
     viz.spacetime(run)                      who sent what to whom, when
+    viz.timeline(run)                       what each rank does, when: computes, waits, sends
     viz.links(run.ledger, servers=1)        bytes on every link of a run
     viz.bars(...), viz.curve(...)           numbers with units
     viz.flow(...)                           boxes and arrows: a decision, a data flow
@@ -8,7 +9,8 @@
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
 
-Each returns a `Picture`: the last line of a notebook cell shows it, `print` gives its table, `.save(path)` writes it.
+Each returns a `Picture`: the last line of a notebook cell shows it, `.text` is its twin in words, `.save(path)`
+writes it. `viz.style("stage")` makes all of them large enough for a room.
 """
 
 from .charts import bars, curve
@@ -17,11 +19,13 @@ from .flow import Box, flow
 from .links import links
 from .picture import Picture, Table
 from .spacetime import spacetime
-from .style import LOOKS, bytes_unit, look_of, number, seconds_unit, sized, style, styled
+from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled
+from .timeline import timeline
 from .words import Note
 
 __all__ = [
     "LOOKS",
+    "STAGE_PX",
     "Box",
     "Note",
     "Picture",
@@ -41,5 +45,7 @@ __all__ = [
     "sized",
     "spacetime",
     "style",
+    "style_name",
     "styled",
+    "timeline",
 ]

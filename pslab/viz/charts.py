@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .picture import Picture, Table, new_figure
-from .style import INK, SOFT, look_of, number, styled
+from .style import INK, SOFT, look_of, number, points, styled, type_pt, with_unit
 
 
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: str, title: str,
@@ -17,6 +17,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
     label says so.
     """
     _check_lengths("series", series, "labels", len(labels))
+    label_x = with_unit("unit", f"{quantity} ({unit})")
     looks, thick = looks or {}, 0.8 / len(series)
     with styled():
         figure, axes = new_figure(height_in=0.9 + 0.3 * len(labels) * (len(series) + 0.6))
@@ -26,7 +27,8 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
             each = [look_of(looks[label]) if label in looks else look for label in labels]
             drawn = axes.barh(places, values, thick * 0.9, color=[one.color for one in each],
                               hatch=[one.hatch for one in each], label=name)
-            axes.bar_label(drawn, [f"{number(float(v))}" for v in values], padding=4, color=INK, fontsize=8.5)
+            axes.bar_label(drawn, [f"{number(float(v))}" for v in values], padding=points(4), color=INK,
+                           fontsize=type_pt(8.5))
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -35,7 +37,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
         axes.margins(x=0.12)
         if log:
             axes.set_xscale("log")
-        axes.set_xlabel(f"{quantity} ({unit})" + (", logarithmic" if log else ""))
+        axes.set_xlabel(label_x + (", logarithmic" if log else ""))
         axes.set_title(title)
         if len(series) > 1:
             axes.legend(loc="best")
@@ -53,6 +55,7 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
     _check_lengths("series", series, "x", len(x))
     if log not in ("", "x", "y", "xy"):
         raise ValueError(f"log={log!r}; allowed: '', 'x', 'y', 'xy'")
+    with_unit("xlabel", xlabel), with_unit("ylabel", ylabel)
     looks = looks or {}
     with styled():
         figure, axes = new_figure()
@@ -68,9 +71,9 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
         else:
             axes.set_ylim(bottom=0)
         if mark:
-            axes.axvline(mark[0], color=SOFT, linestyle=":", linewidth=1.2)
-            axes.annotate(mark[1], (mark[0], 1.0), xycoords=("data", "axes fraction"), xytext=(4, -4),
-                          textcoords="offset points", va="top", color=SOFT, fontsize=8.5)
+            axes.axvline(mark[0], color=SOFT, linestyle=":", linewidth=points(1.2))
+            axes.annotate(mark[1], (mark[0], 1.0), xycoords=("data", "axes fraction"), xytext=(points(4), points(-4)),
+                          textcoords="offset points", va="top", color=SOFT, fontsize=type_pt(8.5))
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.set_title(title)
@@ -85,11 +88,12 @@ def _name_ends(axes, x, series, looks) -> None:
     ends = sorted((to_pixels((x[-1], values[-1]))[1], i, name) for i, (name, values) in enumerate(series.items()))
     last_y = float("-inf")
     for y, i, name in ends:
-        place = max(y, last_y + 17)
+        place = max(y, last_y + 1.24 * type_pt(9) * axes.figure.dpi / 72)
         last_y = place
         shift_points = (place - y) * 72 / axes.figure.dpi
-        axes.annotate(name, (x[-1], series[name][-1]), xytext=(8, shift_points), textcoords="offset points",
-                      va="center", color=look_of(looks.get(name, name), i).color, fontsize=9, annotation_clip=False)
+        axes.annotate(name, (x[-1], series[name][-1]), xytext=(points(8), shift_points), textcoords="offset points",
+                      va="center", color=look_of(looks.get(name, name), i).color, fontsize=type_pt(9),
+                      annotation_clip=False)
 
 
 def _sampled(x, series, xlabel, ylabel, rows) -> Table:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pslab import cost
 
 from .picture import Picture, Table, new_figure
-from .style import INK, LOOKS, SOFT, bytes_unit, number, seconds_unit, styled
+from .style import INK, LOOKS, SOFT, bytes_unit, number, points, seconds_unit, styled, type_pt
 
 K_MAX = 64
 
@@ -35,9 +35,9 @@ def busiest_link(K: int = 8, S: int = 1, overlap: float = 0.0, *, elements: int 
         figure, (left, right) = new_figure(height_in=3.5, columns=2, width_ratios=[3, 2])
         for name, values in lines.items():
             look, label = LOOKS[name], "ring all-reduce" if name == "allreduce" else f"{S} server{'s' * (S > 1)}"
-            left.plot(ks, [v / unit_bytes for v in values], color=look.color, marker=look.marker, markersize=9,
+            left.plot(ks, [v / unit_bytes for v in values], color=look.color, marker=look.marker, markersize=points(9),
                       markevery=[K - 2], label=label)
-        left.axvline(K, color=SOFT, linestyle=":", linewidth=1.2)
+        left.axvline(K, color=SOFT, linestyle=":", linewidth=points(1.2))
         left.set_yscale("log")
         left.set_xscale("log", base=2)
         left.set_ylim(elements * itemsize / unit_bytes / 4, elements * itemsize / unit_bytes * K_MAX * 1.2)
@@ -47,7 +47,7 @@ def busiest_link(K: int = 8, S: int = 1, overlap: float = 0.0, *, elements: int 
         left.set_ylabel(f"busiest port, per direction ({unit})")
         left.legend(loc="upper left", labelcolor=INK)
         _times(right, numbers)
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(11))
     rows = [[name, numbers[key]["bytes"], number(numbers[key]["seconds"] * 1e3, 4)]
             for name, key in (("ring all-reduce", "allreduce"), (f"{S} server{'s' * (S > 1)}", "server"))]
     return Picture(figure, title, Table(["", "busiest port, per direction (bytes)", "step (ms)"], rows))
@@ -103,7 +103,7 @@ def _times(axes, numbers) -> None:
     for i, name in enumerate(("allreduce", "server")):
         look = LOOKS[name]
         drawn = axes.bar([i], [times[i] / unit_s], 0.6, color=look.color, hatch=look.hatch)
-        axes.bar_label(drawn, [number(times[i] / unit_s)], padding=3, fontsize=9)
+        axes.bar_label(drawn, [number(times[i] / unit_s)], padding=points(3), fontsize=type_pt(9))
     axes.set_xticks([0, 1], ["ring", "server"])
     axes.margins(y=0.15)
     axes.tick_params(axis="x", length=0)

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .picture import Picture, Table, new_figure
-from .style import INK, LOOKS, PAPER, SOFT, styled
+from .style import INK, LOOKS, PAPER, SOFT, points, style_name, styled, type_pt
 
 WIDTH, HEIGHT = 1.4, 0.62  # of a box; one column is 2 wide, one row 1 high
 
@@ -37,8 +38,10 @@ def flow(boxes: Sequence[Box], arrows: Sequence[tuple[str, str, str]], *, title:
     lines = max(box.at[1] for box in boxes) - min(box.at[1] for box in boxes)
     with styled():
         figure, axes = new_figure(width_in=min(2.4 + 2.2 * columns, 9.0), height_in=1.3 + 1.05 * lines)
+        # a stage is as wide for four columns as for two: there, words go to the next line earlier
+        characters = int(figure.get_figwidth() * 72 * WIDTH / (2 * columns + 2) / (0.64 * type_pt(8.5)))
         for box in boxes:
-            _draw_box(axes, box)
+            _draw_box(axes, box, characters)
         for src, dst, text in arrows:
             _draw_arrow(axes, by_name[src], by_name[dst], text)
         xs, ys = [2 * box.at[0] for box in boxes], [-box.at[1] for box in boxes]
@@ -50,22 +53,27 @@ def flow(boxes: Sequence[Box], arrows: Sequence[tuple[str, str, str]], *, title:
     return Picture(figure, title, Table(["from", "if", "to"], rows))
 
 
-def _draw_box(axes, box: Box) -> None:
+def _draw_box(axes, box: Box, characters: int) -> None:
     x, y = 2 * box.at[0], -box.at[1]
     color, width = (LOOKS[box.look].color, 2.2) if box.look else (SOFT, 1.2)
     corner, shape = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0,rounding_size=0.1"
     axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=shape, facecolor=PAPER, edgecolor=color,
-                                  linewidth=width, zorder=2))
-    axes.text(x, y, box.text, ha="center", va="center", fontsize=8.5, color=INK, zorder=3)
+                                  linewidth=points(width), zorder=2))
+    text = box.text if style_name() == "quiet" else textwrap.fill(_plain(box.text), characters, break_on_hyphens=False)
+    axes.text(x, y, text, ha="center", va="center", fontsize=type_pt(8.5), color=INK, zorder=3)
 
 
 def _draw_arrow(axes, src: Box, dst: Box, text: str) -> None:
     (x0, y0), (x1, y1) = (_edge(a, b) for a, b in ((src, dst), (dst, src)))
-    axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=12, color=SOFT, zorder=1,
-                                   shrinkA=1, shrinkB=1, linewidth=1.2))
-    if text:
-        axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, ha="center", va="center", fontsize=8, color=INK, zorder=4,
-                  bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none"})
+    axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=points(12), color=SOFT,
+                                   zorder=1, shrinkA=1, shrinkB=1, linewidth=points(1.2)))
+    if text and y0 == y1:  # above the arrow: between two boxes of a line there is little room
+        axes.annotate(text, ((x0 + x1) / 2, y0), xytext=(0, points(2)), textcoords="offset points", ha="center",
+                      va="bottom", fontsize=type_pt(8), color=INK, zorder=4,
+                      bbox={"boxstyle": "square,pad=0", "facecolor": PAPER, "edgecolor": "none"})
+    elif text:
+        axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, ha="center", va="center", fontsize=type_pt(8), color=INK,
+                  zorder=4, bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none"})
 
 
 def _edge(box: Box, towards: Box) -> tuple[float, float]:

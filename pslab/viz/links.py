@@ -13,7 +13,7 @@ from math import cos, pi, sin
 from matplotlib.patches import FancyArrowPatch
 
 from .picture import Picture, Table, new_figure
-from .style import INK, LOOKS, PAPER, bytes_unit, number, styled
+from .style import INK, LOOKS, PAPER, bytes_unit, number, points, styled, type_pt
 
 BEND = 0.14  # of the arrows, so that the two directions of a link lie side by side
 
@@ -36,12 +36,12 @@ def links(ledger, *, servers: int = 0, kind: str | None = None, title: str = "By
             _arrow(axes, places, flow, max(f[2] for f in flows), unit_bytes, size - servers)
         for rank, (x, y) in enumerate(places):
             look = LOOKS["server" if rank >= size - servers else "allreduce"]
-            axes.plot([x], [y], look.marker, color=look.color, markersize=15, zorder=4)
+            axes.plot([x], [y], look.marker, color=look.color, markersize=points(15), zorder=4)
             aside = [0 if abs(x) < 0.1 else 13 if x > 0 else -13, 17 if y > 0.99 and not servers else 0]
             if not aside[0] and not aside[1]:
                 aside[1] = -17
-            axes.annotate(names[rank], (x, y), xytext=aside, textcoords="offset points", va="center", fontsize=9,
-                          ha={0: "center", 13: "left", -13: "right"}[aside[0]])
+            axes.annotate(names[rank], (x, y), xytext=[points(step) for step in aside], textcoords="offset points",
+                          va="center", fontsize=type_pt(9), ha={0: "center", 13: "left", -13: "right"}[aside[0]])
         axes.set_xlim(-1.5, 1.5)
         axes.set_ylim(min(y for _, y in places) - 0.4, max(y for _, y in places) + 0.3)
         axes.axis("off")
@@ -66,13 +66,14 @@ def _arrow(axes, places, flow, largest, unit_bytes, workers) -> None:
     src, dst, count = flow
     (x0, y0), (x1, y1) = places[src], places[dst]
     look = LOOKS["server" if max(src, dst) >= workers else "allreduce"]
-    axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), connectionstyle=f"arc3,rad={BEND}", shrinkA=11, shrinkB=11,
-                                   arrowstyle="-|>", mutation_scale=11, color=look.color, alpha=0.75, zorder=2,
-                                   linewidth=0.8 + 3.2 * count / largest))
+    axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), connectionstyle=f"arc3,rad={BEND}", shrinkA=points(11),
+                                   shrinkB=points(11), arrowstyle="-|>", mutation_scale=points(11),
+                                   color=look.color, alpha=0.75, zorder=2,
+                                   linewidth=points(0.8 + 3.2 * count / largest)))
     # the number rides on the arc (a parabola beside the straight line), nearer to the sender than to the middle
     part = 0.3
     beside = 2 * part * (1 - part) * BEND
     x = x0 + part * (x1 - x0) + beside * (y1 - y0)
     y = y0 + part * (y1 - y0) - beside * (x1 - x0)
-    axes.annotate(number(float(count / unit_bytes)), (x, y), ha="center", va="center", fontsize=8, color=INK, zorder=5,
-                  bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85})
+    axes.annotate(number(float(count / unit_bytes)), (x, y), ha="center", va="center", fontsize=type_pt(8), color=INK,
+                  zorder=5, bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85})

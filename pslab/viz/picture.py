@@ -16,7 +16,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .style import number, styled
+from .style import STAGE_PX, STYLES, number, style_name, styled
 
 
 class Table:
@@ -33,6 +33,11 @@ class Table:
         for i, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise ValueError(f"rows[{i}] has {len(row)} entries; columns has {len(self.columns)}")
+
+    @property
+    def text(self) -> str:
+        """The table as lines of text."""
+        return str(self)
 
     def column(self, name: str) -> list:
         """The entries of one column."""
@@ -76,6 +81,11 @@ class Picture:
     title: str
     table: Table
 
+    @property
+    def text(self) -> str:
+        """What the picture says to those who do not see it: its title and its numbers."""
+        return f"{self.title}\n\n{self.table}"
+
     def png(self) -> bytes:
         """The image, as the bytes of a PNG file."""
         buffer = io.BytesIO()
@@ -90,14 +100,20 @@ class Picture:
         Path(path).write_bytes(self.png())
 
     def __repr__(self) -> str:
-        return f"{self.title}\n\n{self.table}"
+        return self.text
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"image/png": self.png(), "text/plain": repr(self)}, {"image/png": {"alt": self.title}}
 
 
 def new_figure(width_in: float = 7.2, height_in: float = 3.4, columns: int = 1, **subplots):
-    """(figure, axes) in the house style, outside pyplot: nothing is drawn twice and nothing is left open."""
+    """(figure, axes) in the house style, outside pyplot: nothing is drawn twice and nothing is left open.
+
+    width_in, height_in: on a page; on a stage all pictures fill the same 1280 × 720 pixels. Call it inside `styled()`.
+    """
+    if style_name() == "stage":
+        dpi = STYLES["stage"]["figure.dpi"]
+        width_in, height_in = STAGE_PX[0] / dpi, STAGE_PX[1] / dpi
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     return figure, figure.subplots(1, columns, **subplots)
 

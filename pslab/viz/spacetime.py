@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from .picture import Picture, Table, new_figure
-from .style import FAINT, INK, LOOKS, SOFT, look_of, seconds_unit, sized, styled
+from .style import FAINT, INK, LOOKS, SOFT, look_of, points, seconds_unit, sized, styled
 
 _LOOKS = {"tensor": "allreduce", "push": "server", "rows": "amber"}
 _SPANS = {"wait": ("#f4f4f4", 1, 0.24), "sleep": (FAINT, 4, 0.1), "compute": ("#999999", 4, 0.16)}  # (color, z, width)
@@ -46,7 +46,7 @@ def spacetime(run, *, names: Sequence[str] | None = None, title: str = "Who send
 
 
 def _lanes(axes, names, end) -> None:
-    axes.hlines(range(len(names)), 0, end, color=SOFT, linewidth=1.0, zorder=2)
+    axes.hlines(range(len(names)), 0, end, color=SOFT, linewidth=points(1.0), zorder=2)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.6, -0.4)  # the first rank on top
     axes.set_xlim(0, end * 1.01 if end else 1)
@@ -66,7 +66,8 @@ def _messages(axes, events, unit_s) -> None:
     groups = _groups(events)
     for label, (color, bands) in groups.items():
         shapes = [_band(e, unit_s) for e in bands]
-        axes.add_collection(PolyCollection(shapes, color=color, alpha=0.35, linewidth=1.0, zorder=3, label=label))
+        axes.add_collection(PolyCollection(shapes, color=color, alpha=0.35, linewidth=points(1.0), zorder=3,
+                                           label=label))
     if len(groups) > 1:
         patches = [Patch(facecolor=color, alpha=0.5, label=label) for label, (color, _) in groups.items()]
         axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, labelcolor=INK)

@@ -1,14 +1,19 @@
-"""One quiet style for every picture: few lines, no frame, colours that colour-blind readers tell apart, units on axes.
+"""One style for every picture: few lines, no frame, colours that colour-blind readers tell apart, units on axes.
 
     all-reduce  blue  ●      server  vermilion  ■      hybrid  green  ▲      gather  wine  ◆      other  grey  ×
 
 Colours are those of Okabe and Ito (2008, "Color universal design"), the wine is from Paul Tol's sets. A colour
 is never the only carrier of a meaning:
 each comes with a marker and a hatch of its own, and lines are named where they end.
+
+The style has two sizes: `quiet` for a page, and `stage` for the wall of a room: type of 18 points and more, every
+picture 1280 × 720 pixels. `viz.style("stage")`, or PSLAB_STYLE=stage in the environment.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from contextlib import AbstractContextManager
 from math import floor, log10
 from typing import NamedTuple
@@ -53,14 +58,62 @@ RC = {
 }
 
 
-def style() -> None:
-    """Use the house style for your own matplotlib figures from here on; the kit's pictures always have it."""
-    matplotlib.rcParams.update(RC)
+STAGE_PX = (1280, 720)
+STAGE_PT = 18.0             # the smallest type on a stage
+_GROWTH = STAGE_PT / RC["font.size"]
+STYLES = {
+    "quiet": RC,
+    "stage": {**RC, "figure.dpi": 100, "savefig.dpi": 100, "font.size": STAGE_PT, "axes.titlesize": 22,
+              "figure.titlesize": 22, "axes.titlepad": 14, "lines.linewidth": 3.8, "lines.markersize": 10,
+              "axes.linewidth": 1.5, "grid.linewidth": 1.2, "xtick.major.width": 1.5, "ytick.major.width": 1.5,
+              "hatch.linewidth": 1.1,
+              "figure.constrained_layout.w_pad": 0.15, "figure.constrained_layout.h_pad": 0.15},
+}
+_chosen: str | None = None  # by style(); until then the environment decides
+
+
+def style(name: str | None = None) -> None:
+    """From here on, pictures in this style, 'quiet' or 'stage', and your own matplotlib figures in the same.
+
+    None: the one that PSLAB_STYLE names, else quiet. Without any call, the kit's pictures follow PSLAB_STYLE.
+    """
+    global _chosen
+    _chosen = _known("name", name) if name is not None else None
+    matplotlib.rcParams.update(STYLES[style_name()])
+
+
+def style_name() -> str:
+    """The style that pictures drawn now have."""
+    return _chosen or _known("PSLAB_STYLE", os.environ.get("PSLAB_STYLE") or "quiet")
 
 
 def styled() -> AbstractContextManager:
-    """The house style inside a `with` block, and nothing changed after it."""
-    return matplotlib.rc_context(RC)
+    """The style inside a `with` block, and nothing changed after it."""
+    return matplotlib.rc_context(STYLES[style_name()])
+
+
+def points(quiet: float) -> float:
+    """A distance or a width of the quiet style, in points, as large as the style of now asks for."""
+    return quiet * (_GROWTH if style_name() == "stage" else 1.0)
+
+
+def type_pt(quiet: float) -> float:
+    """A type size of the quiet style, in points, as large as the style of now asks for."""
+    return max(STAGE_PT, points(quiet)) if style_name() == "stage" else quiet
+
+
+def with_unit(argument: str, label: str) -> str:
+    """The label of an axis, which must hold a unit: 'bytes (MB)', 'workers K (count)', 'AUC (no unit)'."""
+    if not re.search(r"\S \([^()]+\)", label):
+        raise ValueError(f"{argument}={label!r} has no unit; write it in brackets, as in 'time (ms)', "
+                         "'workers K (count)' or 'AUC (no unit)'")
+    return label
+
+
+def _known(argument: str, name: str) -> str:
+    if name not in STYLES:
+        raise ValueError(f"{argument}={name!r}; allowed: {', '.join(map(repr, STYLES))}")
+    return name
 
 
 def look_of(name: str, index: int = 0) -> Look:
