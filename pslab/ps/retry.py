@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pslab.comm import Comm
 
 LONGEST = 16        # waits double up to this many retry_s
-TRIES = 24          # after so many in vain, and not a word from that server meanwhile, it is given up
+TRIES = 100         # after so many in vain, and not a word from that server meanwhile, it is given up
 WINDOW = 1024       # unanswered numbers at one server; it remembers more of them (dedup.Seen.WINDOW)
 
 

@@ -62,6 +62,7 @@ class KVWorker:
         self._unacknowledged: dict[int, int] = {}               # timestamp of a push -> acknowledgements missing
         self._pulls: dict[int, PendingPull] = {}
         self._reporter = self.servers[comm.rank % len(self.servers)]    # it is asked how far the others are
+        self._told: dict[int, int] = {}                         # the clock of this worker that a server knows of
 
     # ---- requests -------------------------------------------------------------------------------------------------
 
@@ -253,10 +254,7 @@ class KVWorker:
     def _take(self, mail: Mail) -> None:
         self._outbox.heard(mail.src)
         if mail.kind == "min":
-            self._min_clock = max(self._min_clock, mail.meta["c"])
-            # A server that knows this clock need not be told again; the first goes on being asked until all are here.
-            if mail.meta.get("k", -1) >= self._clock and (mail.src != self._reporter or self._may_begin()):
-                self._outbox.settle(mail.src, "min")
+            self._take_clock(mail)
         elif mail.kind == "bye":
             self._outbox.settle(mail.src, "bye")
         elif mail.kind in ("ack", "rows", "error"):
@@ -265,6 +263,14 @@ class KVWorker:
         else:
             raise ValueError(f"worker {self.comm.rank} got mail of kind {mail.kind!r} from rank {mail.src}, "
                              f"which no server sends; mail of another program needs a comm of its own (split)")
+
+    def _take_clock(self, mail: Mail) -> None:
+        self._min_clock = max(self._min_clock, mail.meta["c"])
+        self._told[mail.src] = max(self._told.get(mail.src, 0), mail.meta.get("k", 0))
+        # A server that knows this worker's clock need not be told again; the reporter is asked on until all are here.
+        for server in (mail.src, self._reporter):
+            if self._told.get(server, 0) >= self._clock and (server != self._reporter or self._may_begin()):
+                self._outbox.settle(server, "min")
 
     def _take_answer(self, mail: Mail) -> None:
         answer = mail.kind
