@@ -20,7 +20,7 @@ from importlib import import_module
 _WHERE = {
     "exercise": ("CourseError", "Misconception", "Verdict", "Criterion", "Exercise", "Case", "COMMON"),
     "failures": ("AnswerFailed", "NotYet", "Missing", "Raised", "BufferChanged", "TimedOut", "Stalled", "Died",
-                 "Forbidden", "TooMuchOutput", "OutOfMemory", "BadValue"),
+                 "Forbidden", "TooMuchOutput", "OutOfMemory", "BadValue", "BoxTrouble"),
     "report": ("Report", "result", "read_result"),
     "judging": ("judge",),
     "seeds": ("public_seed", "hidden_seed", "cases", "seed_id"),

@@ -13,6 +13,7 @@ from importlib import import_module
 
 from . import feedback, progress
 from .exercise import Case, Exercise
+from .failures import AnswerFailed, BoxTrouble
 from .judging import judge
 from .report import Report
 from .seeds import cases, public_seed
@@ -30,6 +31,8 @@ def check(exercise: str | Exercise, *functions: Callable) -> Report | None:
         return _refused(str(error))
     try:
         report = public_report(found, named)
+    except BoxTrouble as error:
+        return _refused(f"{found.id}: not checked, for this machine cannot run a check: {error}")
     except Exception as error:  # noqa: BLE001  a student's notebook goes on, whatever is wrong with the course
         return _refused(f"{found.id}: the check itself failed, which is no fault of your answer "
                         f"({type(error).__name__}: {error}). Please tell whoever teaches the course.")
@@ -51,7 +54,6 @@ def assert_check(exercise: str | Exercise, *functions: Callable) -> Report:
 def public_report(exercise: Exercise, functions: dict[str, Callable], *, strict: bool = False) -> Report:
     """The public criteria on functions of this process: they are copied into a process of their own."""
     from .box import Box, Source
-    from .failures import AnswerFailed
 
     public, _ = cases(exercise.id)
     try:

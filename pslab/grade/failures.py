@@ -18,6 +18,10 @@ class AnswerFailed(Exception):
         self.seen, self.where, self.expected, self.run = seen, where, expected or type(self).expected, run
 
 
+class BoxTrouble(RuntimeError):
+    """This machine cannot run students' code; nobody's answer is to blame, and no verdict comes of it."""
+
+
 class NotYet(AnswerFailed):
     """The stub is still there."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from .exercise import Case, CourseError, Criterion, Exercise, Verdict
-from .failures import AnswerFailed, NotYet
+from .failures import AnswerFailed, BoxTrouble, NotYet
 from .report import Report
 
 
@@ -42,7 +42,7 @@ def verdict_of(criterion: Criterion, exercise: Exercise, answers, case: Case, st
     except AnswerFailed as failed:
         verdict = Verdict(False, failed.expected, failed.seen, failed.where, failed.misconception, failed.run)
     except Exception as error:
-        if strict or isinstance(error, CourseError):
+        if strict or isinstance(error, (CourseError, BoxTrouble)):
             raise
         verdict = Verdict(False, "a value that the check can read", f"{type(error).__name__}: {error}",
                           misconception="all/not-judged")

@@ -42,7 +42,7 @@ class Trial:
         return len(self.per_rank)
 
     def __str__(self) -> str:
-        return self.label or f"K={self.K}, {self.P:,} elements"
+        return self.label or f"K={self.K}, {_elements(self.P)}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def readable(old: tuple | None, new: tuple) -> tuple:
     """Of two (trial, run, ...), the one whose run is better to look at: three to five ranks, something sent, short."""
     def score(shown):
         trial, run = shown[:2]
-        return 3 <= trial.K <= 5, run.ledger.total() > 0, -trial.P
+        return 3 <= trial.K <= 5, run.ledger.total() > 0, trial.P >= trial.K, -trial.P
 
     return new if old is None or score(new) > score(old) else old
 
@@ -125,4 +125,8 @@ def _trial(xs: list[torch.Tensor], reference, more: tuple, exact: bool) -> Trial
     expected = [torch.as_tensor(y).float() for y in reference([x.double() for x in xs])]
     kind = "whole numbers" if exact else "random numbers"
     P = xs[0].numel()
-    return Trial([(x, *more) for x in xs], expected, P, exact, f"K={len(xs)}, {P:,} elements, {kind}")
+    return Trial([(x, *more) for x in xs], expected, P, exact, f"K={len(xs)}, {_elements(P)}, {kind}")
+
+
+def _elements(P: int) -> str:
+    return "1 element" if P == 1 else f"{P:,} elements"
