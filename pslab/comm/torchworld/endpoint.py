@@ -243,7 +243,8 @@ class TorchEndpoint(Lines, Endpoint):
                 self.wait_until(LetterWait(box, timeout_s), timeout_s)
             except TimeoutError:
                 self.idle_s = time.monotonic()
-                self.watch_of_run.waits(LetterWait(box, timeout_s), self.idle_s, user_line(2))
+                if self.watch_of_run.beat_is_due():
+                    self.watch_of_run.waits(LetterWait(box, timeout_s), self.idle_s, user_line(2))
                 return None
         return box.popleft()
 
@@ -260,13 +261,14 @@ class TorchEndpoint(Lines, Endpoint):
             spent_s = time.monotonic() - since_s
             patience_s = PATIENCE_S if spent_s < PATIENCE_S else self.watch_of_run.beat_s
             left_s = patience_s if timeout_s is None else max(min(patience_s, timeout_s - spent_s), 0)
-            if self.progress(math.ceil(left_s * 1000)):
-                continue
+            self.progress(math.ceil(left_s * 1000))
+            if waited.done:
+                return
             spent_s = time.monotonic() - since_s
             if timeout_s is not None and spent_s >= timeout_s:
                 raise TimeoutError(f"rank {self.rank}: {waited.call()} waited {timeout_s:g} s for rank {waited.peer} "
                                    f"at {user_line(2)}")
-            if spent_s >= PATIENCE_S:
+            if spent_s >= PATIENCE_S and self.watch_of_run.beat_is_due():
                 self.watch_of_run.waits(waited, since_s, user_line(2), self._kept())
 
     def hung_up(self, peer: int) -> None:

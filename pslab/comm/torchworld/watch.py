@@ -46,11 +46,12 @@ class Watch:
 
     # ---- telling ----------------------------------------------------------------------------------------------------
 
+    def beat_is_due(self) -> bool:
+        return time.monotonic() - self.beaten_s >= 0.9 * self.beat_s
+
     def waits(self, waited, since_s: float, where: str, note: str = "") -> None:
-        """This rank is blocked: tell rank 0, at most once a beat."""
+        """This rank is blocked: tell rank 0."""
         now_s, end = time.monotonic(), self.endpoint
-        if now_s - self.beaten_s < 0.9 * self.beat_s:
-            return
         self.beaten_s = now_s
         fields = [waited.call(), waited.peer, now_s - since_s, where, note]
         meta = {"m": end.progressed, "w": fields, "o": end.tensors_out.tolist(), "i": end.tensors_in.tolist()}
