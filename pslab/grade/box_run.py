@@ -15,6 +15,7 @@ from .failures import BadValue
 class BoxRun:
     """As a `pslab.comm.Run`: results and prints by rank, seconds, ledger, trace; and peak_bytes.
 
+    changed_inputs: (rank, place) of each tensor among the arguments after comm that is not as given (world="sim").
     peak_bytes: by how much the process's resident memory rose above what it was before the run, at its highest
     (world="sim": all ranks together; None where it could not be measured, and for world="process").
     """
@@ -25,6 +26,7 @@ class BoxRun:
     trace: Trace
     prints: list[str] = field(default_factory=list)
     peak_bytes: int | None = None
+    changed_inputs: list[tuple[int, int]] = field(default_factory=list)
 
 
 def read_run(reply: dict, world_size: int) -> BoxRun:
@@ -36,6 +38,7 @@ def read_run(reply: dict, world_size: int) -> BoxRun:
             raise ValueError(f"a ledger of shape {counts.shape}")
         trace = Trace(world_size, (Event(*e) for e in reply["events"]), (Span(*s) for s in reply["spans"]))
         return BoxRun(list(reply["results"]), float(reply["seconds"]), Ledger(world_size, counts, sent), trace,
-                      [str(text) for text in reply["prints"]], reply["peak_bytes"])
+                      [str(text) for text in reply["prints"]], reply["peak_bytes"],
+                      [(int(rank), int(place)) for rank, place in reply.get("changed_inputs", ())])
     except (KeyError, TypeError, ValueError) as error:
         raise BadValue(f"what came back from the run is no run: {error}") from None
