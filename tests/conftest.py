@@ -4,6 +4,7 @@ import ipaddress
 import os
 import signal
 import socket
+import tempfile
 import threading
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hypothesis import settings
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+_home = tempfile.TemporaryDirectory()           # a progress file of the tests' own
+os.environ["PSLAB_HOME"] = _home.name
 
 # A shell that starts a job in the background lets it ignore Ctrl-C; the tests of interrupts need it.
 if threading.current_thread() is threading.main_thread():

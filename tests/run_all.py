@@ -104,14 +104,16 @@ def name_of(command: tuple[str, ...]) -> str:
 
 def run_limited(command: list[str], limit_s: float) -> int | None:
     """Exit status of `command` run in ROOT, or None when the limit passed and its process group was killed."""
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **ENVIRONMENT}, start_new_session=True)
-    try:
-        return process.wait(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:  # also on Ctrl-C: what the stage started ends with it
-        if process.poll() is None:
-            stop(process)
+    with tempfile.TemporaryDirectory() as home:  # a progress file of the stage's own: nobody's predictions are touched
+        env = {**os.environ, **ENVIRONMENT, "PSLAB_HOME": home}
+        process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+        try:
+            return process.wait(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:  # also on Ctrl-C: what the stage started ends with it
+            if process.poll() is None:
+                stop(process)
 
 
 def stop(process: subprocess.Popen, grace_s: float = 20.0) -> None:

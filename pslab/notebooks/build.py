@@ -80,7 +80,8 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float
     client.skip_cells_with_tag = "nbval-skip"
     with tempfile.TemporaryDirectory() as private:
         # A private profile: start-up files of whoever builds must not change what is stored.
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": private}
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": private,
+               "PSLAB_HOME": private}          # and a progress file without anybody's predictions
         env.pop("MPLBACKEND", None)  # the kernel's own inline backend, also when tests have set another
         try:
             client.execute(env=env)
