@@ -5,6 +5,7 @@
     pslab data fetch NAME          bring a data set into the user's cache
     pslab bench NAME               run a benchmark of the checkout             benchmarks/NAME.py
     pslab doctor                   what runs on this machine                   pslab/doctor/
+    pslab class handout CHAPTER    one page to print; `question`: an exit question   pslab/classroom/
 
 A command's code is imported when that command is called, so that `pslab --help` needs neither torch nor NumPy.
 A mistake of the user's ends in one line on stderr and exit code 2 (--traceback shows where it arose); an interrupt
@@ -29,7 +30,8 @@ ABOUT = """Parameter servers and all-reduce, taught by running them.
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
     pslab bench NAME          run a benchmark of the checkout
-    pslab doctor              what of the course runs on this machine, and what to do where it does not"""
+    pslab doctor              what of the course runs on this machine, and what to do where it does not
+    pslab class handout 11.9  one page to print; `pslab class question 11.9`: an exit question"""
 
 
 class UsageError(ValueError):
@@ -103,6 +105,18 @@ def _doctor(parser: Parser, argv: list[str]) -> int:
     return doctor.main(parser.parse_args(argv))
 
 
+def _class_handout(parser: Parser, argv: list[str]) -> int:
+    classroom = importlib.import_module("pslab.classroom")
+    classroom.add_handout_arguments(parser)
+    return classroom.main_handout(parser.parse_args(argv))
+
+
+def _class_question(parser: Parser, argv: list[str]) -> int:
+    classroom = importlib.import_module("pslab.classroom")
+    classroom.add_question_arguments(parser)
+    return classroom.main_question(parser.parse_args(argv))
+
+
 def _data_list(parser: Parser, argv: list[str]) -> int:
     parser.parse_args(argv)
     from pslab.data import data_list
@@ -162,6 +176,13 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
         },
     ),
     "bench": ("run a benchmark of the checkout", _bench),
+    "class": (
+        "for a class: the handout of a chapter, an exit question",
+        {
+            "handout": ("write a chapter's handout, one A4 page", _class_handout),
+            "question": ("print a chapter's exit question, from a seed", _class_question),
+        },
+    ),
     "doctor": ("what of the course runs on this machine, and what to do where it does not", _doctor),
 }
 

@@ -1,0 +1,55 @@
+"""Exit questions: one number each, from a seed, so that a row may have another one than the row behind it.
+
+    exit_question("11.9", seed=3)  ->  Question(text, answer, unit, wrong)      every figure from pslab.cost
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from pslab import cost
+
+
+@dataclass(frozen=True)
+class Question:
+    """`answer` in `unit`, right within 1 %; `wrong`: the answers to expect, each with what was thought."""
+
+    chapter: str
+    seed: int
+    text: str
+    answer: float
+    unit: str
+    wrong: tuple[tuple[float, str], ...]
+
+    def right(self, number: float) -> bool:
+        """Whether a number is the answer, within 1 %."""
+        return abs(number - self.answer) <= 0.01 * abs(self.answer)
+
+
+def exit_question(chapter: str = "11.9", seed: int = 0) -> Question:
+    """The exit question of a chapter; the same seed always gives the same one."""
+    if chapter not in _MAKERS:
+        raise ValueError(f"chapter {chapter!r} has no exit question; there are: {', '.join(_MAKERS)}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed={seed!r}; a whole number, 0 or more, is needed")
+    return _MAKERS[chapter](random.Random(f"{chapter}/{seed}"), seed)
+
+
+def _dense_ratio(rng: random.Random, seed: int) -> Question:
+    """Busiest port of S servers over that of the ring, both in one direction."""
+    S = rng.choice((3, 4, 5))  # not 2: there both wrong answers would be the same number
+    K = S * rng.choice((2, 3, 4, 5, 6))
+    million = rng.choice((30, 60, 120, 240))
+    elements = million * 10**6
+    ring, servers = cost.ring_all_reduce(elements, K), cost.parameter_server(elements, K, S)
+    one = cost.parameter_server(elements, K, 1)
+    text = (f"{K} workers train a dense model of {million} million float32 parameters. How many times as many bytes "
+            f"does the busiest port carry with {S} servers as with a ring all-reduce, counted in one direction on both "
+            "sides?")
+    wrong = ((2 * servers.busiest / ring.busiest, "both directions at the server, one at the ring"),
+             (one.busiest / ring.busiest, f"one server in place of {S}"))
+    return Question("11.9", seed, text, servers.busiest / ring.busiest, "times", wrong)
+
+
+_MAKERS = {"11.9": _dense_ratio}
