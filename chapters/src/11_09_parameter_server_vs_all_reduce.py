@@ -20,6 +20,9 @@
 #
 # **Before you start** you should know gradient descent, what a PyTorch module and its `backward` do, and NumPy
 # indexing. The ring is explained again where it is needed. **Time:** an hour to read, under a minute to run.
+#
+# Four times you are asked for a number before a run shows one. Write yours in place of the `...`: a guess that was
+# wrong teaches more than a figure that was read. It is kept beside the measured one, for you alone.
 
 # %%
 import os
@@ -32,7 +35,8 @@ from IPython.display import display
 from pslab import collectives, cost, viz
 from pslab.comm import Link, ProcessWorld, SimWorld
 from pslab.data import auc, synthetic_click_log
-from pslab.ps import SGD, AdaGrad, KVServer, KVWorker, TableConfig, serve
+from pslab.grade import predict, reveal
+from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, KVServer, KVWorker, TableConfig, serve
 from pslab.train import Job, run_job, tables_of
 from pslab.viz import Box, Note, Table
 
@@ -180,14 +184,26 @@ Note(f"Counted alike the ring is **{A.fair_dense_ratio:.2f}** times lighter, $K^
 # %% [markdown]
 # ### Does a real run agree?
 #
-# A formula is a claim. Now the same two programs run in *processes* on this machine, three workers and then three
-# workers with a server. The ledger has counted every byte that was handed over. Look at the last column.
+# A formula is a claim. Now the same two programs run in *processes* on this machine: three workers with fifty thousand
+# parameters of four bytes, and then the same with a server beside them. Your first number: how many bytes of values
+# come *in* at the port of the one server?
+
+# %%
+my_bytes = ...
+predict("11.9", "values into the server's port", my_bytes, unit="B")
 
 # %%
 WORKERS, SIZE = 3, 50_000
 ring_world, server_world = ProcessWorld(WORKERS), ProcessWorld(WORKERS + 1)
 ring = ring_world.run(ring_program, SIZE)
 server = server_world.run(server_program, WORKERS, SIZE)
+_ = reveal("11.9", "values into the server's port", lambda: server.ledger.port(WORKERS, "vals")[1])
+
+# %% [markdown]
+# Twice that number means that you counted both directions, a third of it that you forgot that every worker pushes. The
+# ledger has counted every byte that was handed over, at all ports. Look at the last column.
+
+# %%
 
 
 def compare(run, expected):
@@ -455,11 +471,26 @@ def gather_program(comm, V, n, D):
 
 
 # %% [markdown]
-# Two workers, then three. For each rival: bytes over all links as the ledger counted them, the closed form, and whether
-# the resulting tables are the same bit for bit. Was the order predicted above right?
+# Your second number. Two workers touch forty rows each, of sixteen numbers, with ids of eight bytes. How many bytes move
+# over both links together in the sparse all-gather?
 
 # %%
 V, n, D = 2_000, 40, 16
+my_bytes = ...
+predict("11.9", "sparse all-gather of two workers, all links", my_bytes, unit="B")
+
+# %%
+pair = ProcessWorld(2)
+gather = pair.run(gather_program, V, n, D)
+_ = reveal("11.9", "sparse all-gather of two workers, all links",
+           lambda: gather.ledger.total("vals") + gather.ledger.total("keys"))
+
+# %% [markdown]
+# Each worker sends its forty rows and ids to the one other, $2 \cdot 40 \cdot (16 \cdot 4 + 8)$ bytes, and nothing
+# else: the rows themselves are in its own memory. Now all three rivals, with two workers and then with three: bytes over
+# all links as the ledger counted them, the closed form, and whether the resulting tables are the same bit for bit.
+
+# %%
 
 
 def three_rivals(K, worlds):
@@ -475,7 +506,6 @@ def three_rivals(K, worlds):
         yield [K, name, counted, predicted.total, yes(counted == predicted.total), yes(same)]
 
 
-pair = ProcessWorld(2)
 worlds = {2: pair, 3: ring_world, 4: server_world}
 rows = [row for K in (2, 3) for row in three_rivals(K, worlds)]
 Table(["K", "rival", "counted (B)", "predicted (B)", "bytes agree", "same table"], rows)
@@ -619,9 +649,17 @@ dense_bytes = 4 * sum(p.numel() for p in job("hybrid").dense_model().dense_param
 print(f"dense    {dense_bytes:>6,} B in both networks")
 
 # %% [markdown]
-# Nearly all of the model is in its tables, as it should be. The hybrid runs first, then the same batches with everything
-# on the servers, with everything through the ring, and, as the reference, all alone without any network. Do they train
-# the same model?
+# Nearly all of the model is in its tables, as it should be. Your third number: per cent of the bytes through the busiest
+# port that the hybrid saves against all-reducing everything. You know the rows and the bytes above, and that a batch of
+# 512 clicks with three ids each is shared by two workers.
+
+# %%
+my_share = ...
+predict("11.9", "bytes the hybrid saves against all-reducing everything", my_share, unit="%")
+
+# %% [markdown]
+# The hybrid runs first, then the same batches with everything on the servers, with everything through the ring, and, as
+# the reference, all alone without any network. Do they train the same model?
 
 # %%
 results = {"hybrid": run_job(server_world, job("hybrid"), batches),
@@ -697,9 +735,10 @@ Note(f"Server 0 answered {shares[0]:.0f} % of the rows, server 1 {shares[1]:.0f}
 
 # %%
 counted = {strategy: busiest_per_step(result)[1] for strategy, result in results.items()}
-for other in ("allreduce", "server"):
-    less = 100 * (1 - counted["hybrid"] / counted[other])
-    print(f"hybrid: {less:.1f} % fewer bytes a step than {other!r}, {counted[other]:,.0f} B")
+less = {other: 100 * (1 - counted["hybrid"] / counted[other]) for other in ("allreduce", "server")}
+_ = reveal("11.9", "bytes the hybrid saves against all-reducing everything", lambda: less["allreduce"])
+for other, share in less.items():
+    print(f"hybrid: {share:.1f} % fewer bytes a step than {other!r}, {counted[other]:,.0f} B")
 
 # %% [markdown]
 # At two workers and two servers a ring and the servers carry equally many dense bytes per direction; the hybrid gains
@@ -760,46 +799,82 @@ print(f"rows never touched:    {int((steps_touched == 0).sum()):,}")
 
 
 # %%
-def ring_rounds(comm, P, rounds, seconds):
+def ring_rounds(comm, P, seconds):
     weights = torch.zeros(P)
-    for _ in range(rounds):
-        comm.compute(seconds[comm.rank])               # this worker's forward and backward
-        gradient = gradient_of(comm.rank, comm.world_size, P) - weights
+    for t, round_s in enumerate(seconds[comm.rank]):
+        comm.compute(round_s)                          # this worker's forward and backward
+        gradient = weights - t - gradient_of(comm.rank, comm.world_size, P)
         collectives.all_reduce(comm, gradient)
         weights -= gradient / 4
     return weights
 
 
-def server_rounds(comm, K, P, rounds, seconds):
-    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1 / 4))]
+def server_rounds(comm, K, P, seconds, consistency):
+    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1 / 4), consistency=consistency)]
     if comm.rank >= K:
         return serve(comm, KVServer(tables, comm.rank - K, comm.world_size - K, range(K)))
     with KVWorker(comm, range(K, comm.world_size), tables) as kv:
-        for _ in range(rounds):
+        for t, round_s in enumerate(seconds[comm.rank]):
             weights = kv.wait(kv.pull(range(P), table="weights"))
-            comm.compute(seconds[comm.rank])
-            gradient = gradient_of(comm.rank, K, P)[:, None] - weights
+            comm.compute(round_s)
+            gradient = weights - t - gradient_of(comm.rank, K, P)[:, None]
             kv.push(range(P), gradient, table="weights")
             kv.clock()
         return kv.wait(kv.pull(range(P), table="weights"))[:, 0]
 
 
 # %% [markdown]
-# Four workers, three rounds. First all take a millisecond a round, then one of them takes five. Look at both times.
+# Four workers, twenty rounds. First all take a millisecond a round, then one of them takes five. Look at both times.
 
 # %%
-even, one_slow = [1e-3] * 4, [5e-3, 1e-3, 1e-3, 1e-3]
+even = np.full((4, 20), 1e-3)
+one_slow = even * [[5], [1], [1], [1]]
 rows = []
 for name, seconds in (("all equally fast", even), ("one five times slower", one_slow)):
-    ring = SimWorld(4).run(ring_rounds, 100, 3, seconds)
-    server = SimWorld(4 + 1).run(server_rounds, 4, 100, 3, seconds)
+    ring = SimWorld(4).run(ring_rounds, 100, seconds)
+    server = SimWorld(4 + 1).run(server_rounds, 4, 100, seconds, BSP())
     same = all(torch.equal(ring.results[r], server.results[r]) for r in range(4))
     rows.append([name, *(round(1e3 * run.seconds, 1) for run in (ring, server)), yes(same)])
 Table(["workers", "ring (ms)", "synchronous server (ms)", "same weights"], rows,
-      note="virtual time of three rounds")
+      note="virtual time of twenty rounds")
 
 # %% [markdown]
 # The same weights, and the same tax on everybody for one slow worker: a server with synchronous rounds *is* synchronous.
+# But a server talks to one worker at a time and need not make the others wait. It can let a worker run up to $s$ rounds
+# ahead of the slowest (stale synchronous, SSP), or as far as it likes (asynchronous, ASP). Your last number: the same
+# twenty rounds, one worker five times slower, and nobody waits for anybody. After how many milliseconds have all four
+# workers finished?
+
+# %%
+my_ms = ...
+predict("11.9", "twenty rounds without waiting, one slow worker", my_ms, unit="ms")
+
+# %%
+free = SimWorld(4 + 1).run(server_rounds, 4, 100, one_slow, ASP())
+_ = reveal("11.9", "twenty rounds without waiting, one slow worker", lambda: round(1e3 * free.seconds, 1))
+
+# %% [markdown]
+# Nothing is gained: the slow worker has its own twenty rounds to do, and they take as long as before. The other three
+# finish early, on weights that lack its gradients. Not waiting pays when slowness *moves*: now every worker has every
+# round a chance of one in five to take five milliseconds. Compare the two lines.
+
+# %%
+moving = np.where(np.random.default_rng(5).random((4, 20)) < 0.2, 5e-3, 1e-3)
+modes = {"BSP": BSP(), "SSP, s = 1": SSP(1), "SSP, s = 4": SSP(4), "ASP": ASP()}
+rows = []
+for name, seconds in (("one always slow", one_slow), ("each one slow at times", moving)):
+    times = [1e3 * SimWorld(4 + 1).run(server_rounds, 4, 100, seconds, mode).seconds
+             for mode in modes.values()]
+    rows.append([name, *(round(t, 1) for t in times), round(1e3 * seconds.sum(axis=1).max(), 1)])
+Table(["workers", *(f"{name} (ms)" for name in modes), "longest work alone (ms)"], rows,
+      note="virtual time until all four have done their twenty rounds")
+
+# %% [markdown]
+# Against a worker that is always slow no slack helps. Against slowness that moves around a little slack recovers much of
+# the time, and with a few rounds of it little is left to gain. The last column is the floor: the worker with most work
+# cannot be faster than alone. What is paid is that workers compute on weights that lack some updates; how many, and
+# what that does to training, is a subject of its own.
+#
 # The converse exists too: collectives that average only every so many steps (local SGD, DiLoCo) do not wait at each
 # step. So the real picture is a square with two sides, {server, collective} × {synchronous, not}, and each of its four
 # corners is inhabited. What a server makes *easy* is the asynchronous corner, because it talks to one worker at a time;
@@ -817,7 +892,8 @@ boxes = [Box("group", "a group of\nparameters", (0, 1)),
          Box("gather", "sparse all-gather", (3, 1), "gather"),
          Box("server", "parameter server", (2, 2), "server")]
 arrows = [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"),
-          ("bytes", "ring", "dense"), ("bytes", "gather", "sparse"), ("bytes", "server", "sparse")]
+          ("bytes", "ring", "dense ring"), ("bytes", "gather", "all-gather"),
+          ("bytes", "server", "server")]
 viz.flow(boxes, arrows, title="Where a group of parameters goes")
 
 # %% [markdown]

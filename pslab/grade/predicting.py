@@ -19,14 +19,14 @@ from pathlib import Path
 
 from . import progress
 
-_SKIPPED: set[tuple[str, str]] = set()         # questions left open in this process
+_SKIPPED: dict[tuple[str, str], str] = {}      # questions left open in this process, and their units
 
 
 def predict(exercise: str, question: str, value=None, *, unit: str = "") -> None:
     """Commit to a number for a question of an exercise; prints what is kept. ValueError for what is no number."""
     if value is None or value is ...:
         if not _made(exercise, question):
-            _SKIPPED.add((exercise, question))
+            _SKIPPED[exercise, question] = unit
             print(f"{exercise}: no prediction yet for {question!r}. Put a number in place of `...` and run this cell "
                   "again before the next one.")
         else:
@@ -45,7 +45,7 @@ def predict(exercise: str, question: str, value=None, *, unit: str = "") -> None
         count = len(made)
     for note in notes:
         print(note)
-    _SKIPPED.discard((exercise, question))
+    _SKIPPED.pop((exercise, question), None)
     if known:
         print(f"{exercise}: {_with_unit(value, unit)} is kept for {question!r}.")
     elif count == 1 and not late:
@@ -66,6 +66,7 @@ def reveal(exercise: str, question: str, run: Callable[[], float], *, unit: str 
     if not made and (exercise, question) not in _SKIPPED:
         raise ValueError(f"{exercise}: no prediction for {question!r} yet. Run the cell with predict(...) first; "
                          "the run waits for your number")
+    unit = unit or _SKIPPED.get((exercise, question), "")
     outcome = run()
     seen = outcome[0] if isinstance(outcome, tuple) else outcome
     if isinstance(seen, bool) or not isinstance(seen, numbers.Real):
