@@ -5,11 +5,14 @@
     9.3  combine_sparse    the same table at the end, by few bytes and by many  lab9_combine*.py
          combine_dense
     9.4  route             which parameters go where                            lab9_route.py
+    9.5  predict_bytes     three contenders measured, predicted first           lab9_measure.py
+         finish_order
 """
 
 from .lab9_combine_checks import COMBINE
 from .lab9_crossover import CROSSOVER
+from .lab9_measure import MEASURE
 from .lab9_recommend import RECOMMEND
 from .lab9_route import ROUTE
 
-EXERCISES = (CROSSOVER, RECOMMEND, COMBINE, ROUTE)
+EXERCISES = (CROSSOVER, RECOMMEND, COMBINE, ROUTE, MEASURE)

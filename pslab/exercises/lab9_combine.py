@@ -162,6 +162,10 @@ STEPS = (  # (misconception, the step it takes instead of summed(p) / K)
     ("9/last-writer-wins", lambda p: _last_writer(p, True) / p.K),
     ("9/ids-in-order", lambda p: _rows_in_order_of_ids(p) / p.K),
     ("9/uphill", lambda p: -summed(p) / p.K),
+    ("9/constant-k", lambda p: summed(p) / 2),
+    ("9/constant-k", lambda p: summed(p) / 3),
+    ("9/constant-k", lambda p: summed(p) / 4),
+    ("9/no-update", lambda p: 0 * summed(p)),
 )
 
 

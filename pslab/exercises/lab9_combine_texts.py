@@ -50,6 +50,10 @@ MISCONCEPTIONS = (
     Misconception("9/ids-in-order", "You treated the ids as if they came sorted; the gradient at place i belongs to "
                   "ids[i], in whatever order the batch named its rows."),
     Misconception("9/uphill", "You added the gradient; a step of descent subtracts it."),
+    Misconception("9/constant-k", "You divided by a fixed number; how many workers there are is known only when the "
+                  "program runs, from comm.world_size."),
+    Misconception("9/no-update", "The table came back as it was; every row that a worker touched has to move against "
+                  "its mean gradient."),
     Misconception("9/wrong-table", "The table is not the one of the mean gradient over all K workers: sum everybody's "
                   "rows, divide by K once, subtract."),
     Misconception("9/ids-of-the-answer", "You came back with other ids; a worker's answer names each of its rows once, "
@@ -74,6 +78,8 @@ MISCONCEPTIONS = (
     Misconception("9/dense-carries-zeros", "You moved less than the dense combine does; an all-reduce cannot tell "
                                            "which rows are zero and carries them all, and leaving them out is the "
                                            "sparse way."),
+    Misconception("9/ring-moves-k", "You went round one time too often; after K-1 rounds a chunk has been at all K "
+                  "ranks, because it need not travel to where it started."),
     Misconception("9/everyone-to-everyone", "You sent every array to every rank, K(K-1) of them; adding up on the "
                                             "way, or at one rank, needs 2(K-1)."),
     Misconception("9/table-sized-scratch", "You allocated an array of the table's size for a handful of rows; with "

@@ -140,7 +140,7 @@ def counted_on_either_side(answers, case: Case) -> Verdict:
         if (moved < ring) != (side == "left"):
             wins = "fewer" if side == "left" else "more"
             return Verdict(False, f"{side} of your fraction the server moves {wins} bytes than the ring's {ring:,}",
-                           " bytes with ", _call(point), _slip(point, fraction), run=run)
+                           f"{moved:,} bytes with {n} of {V} rows touched", _call(point), _slip(point, fraction), run)
     return Verdict(True, seen=f"counted: the choice flips within 2 rows of {fraction:.1%} of {V} rows", run=dense)
 
 

@@ -170,14 +170,16 @@ def _bytes(model, plan) -> Verdict | None:
     best, mine = plan_bytes(model, route(model)), plan_bytes(model, plan)
     if mine <= SLACK * best:
         return None
+
     def excess(group):
         names, *sizes = group
         return moved(model, *sizes, plan[names[0]]) - min(moved(model, *sizes, to) for to in ROUTES)
+
     names, rows, row_bytes, touched = max(groups(model), key=excess)
     where = f"{names[0]}: {touched:,} of {rows:,} rows of {row_bytes} B touched, K={model['workers']}"
-    return Verdict(False, "at most ", f"{mine:,} B, most of it too much for "
-                   f"{names[0]} by {plan[names[0]]}", where, _why(model, names, rows, row_bytes, touched,
-                                                                  plan[names[0]]), ratio=mine / best)
+    why = _why(model, names, rows, row_bytes, touched, plan[names[0]])
+    return Verdict(False, f"at most {SLACK} x the best plan's {best:,} B a step",
+                   f"{mine:,} B, most of the excess from {names[0]} by {plan[names[0]]}", where, why, ratio=mine / best)
 
 
 def _why(model, names, rows, row_bytes, touched, to: str) -> str:
