@@ -74,6 +74,8 @@ def hint(report: Report, shown: int = 0) -> str:
 
 def cost(verdict: Verdict) -> str:
     """What a check that passes has to say; a cost stands beside its bound."""
+    if verdict.ratio is not None and verdict.seen == verdict.expected:
+        return f"{verdict.seen}, which is the bound"
     if verdict.ratio is not None:
         return f"{verdict.seen}; the bound: {verdict.expected}"
     return verdict.seen or verdict.expected

@@ -80,7 +80,7 @@ class Zygote:
         if not ready or not json.loads(ready).get("ready"):
             self.process.kill()
             told = json.loads(ready).get("problem") if ready else f"exit code {self.process.wait()}"
-            raise RuntimeError(f"the process that runs students' code did not start: {told}")
+            raise failures.BoxTrouble(f"the process that runs students' code did not start: {told}")
 
     def alive(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
