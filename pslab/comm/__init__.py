@@ -16,7 +16,8 @@ __all__ = ["Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link",
            "decode", "encode"]
 
 _LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",
-         "decode": ".wire", "encode": ".wire"}
+         "decode": ".wire", "encode": ".wire",
+         "fork_launcher": ".process", "end_launcher": ".process"}
 
 
 def __getattr__(name: str):

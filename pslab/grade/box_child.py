@@ -178,14 +178,18 @@ class Student:
         return found or box_runs.line_in_notes(error, self.guard.files)
 
     def _look_around(self, threads: set[int]) -> None:
-        changed = _fingerprint.changed()
-        if changed:
-            self.guard.sign("Forbidden", f"your code changed {changed}")
+        look_for_changes(self.guard)
         for _ in range(20):
             if not set(sys._current_frames()) - threads:
                 return
             time.sleep(0.01)
         self.guard.sign("Forbidden", "your code left a thread running after it had returned")
+
+
+def look_for_changes(guard: Guard) -> None:
+    changed = _fingerprint.changed()
+    if changed:
+        guard.sign("Forbidden", f"your code changed {changed}")
 
 
 class Missing(Exception):

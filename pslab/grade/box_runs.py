@@ -89,8 +89,10 @@ def told(error: ground.CommError) -> tuple[str, str, dict | None, bool]:
                **_traffic(ledger, trace or ground.Trace(k))}
     text = str(error)
     if isinstance(error, ground.Stalled):
-        busy = [wait for wait in error.waits if wait.call == "computing" and wait.note == "real seconds"]
-        return ("TimedOut" if busy else "Stalled"), text, run, not busy
+        hung = [wait for wait in error.waits if wait.call == "computing" and wait.note == "real seconds"]
+        waiting = [wait for wait in error.waits if wait.call not in ("computing", "finished")]
+        late = hung or (error.waits and not waiting)      # nobody waits for anybody: some rank never ends
+        return ("TimedOut" if late else "Stalled"), text, run, not late
     if isinstance(error, ground.RankDied):
         return "Died", text, run, True
     if "isend(" in text and "changed" in text:

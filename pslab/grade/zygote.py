@@ -39,7 +39,7 @@ def _preload() -> None:
     import pslab.comm.process
     import pslab.comm.sim  # noqa: F401
 
-    from . import box_child
+    from . import box_child, box_ranks  # noqa: F401
 
     try:
         import matplotlib.pyplot  # noqa: F401 - a notebook's first cell usually asks for it

@@ -36,10 +36,10 @@ class Outgoing:
 class Channel:
     """One duplex socket to `peer`."""
 
-    def __init__(self, endpoint, peer: int, sock: socket.socket, heap, peer_heap):
+    def __init__(self, endpoint, peer: int, sock: socket.socket, heap, heaps: dict):
         sock.setblocking(False)
         self.endpoint, self.peer, self.sock, self.fd = endpoint, peer, sock, sock.fileno()
-        self.heap, self.peer_heap = heap, peer_heap
+        self.heap, self.heaps = heap, heaps
         self.closed = self.truncated = False
         self.partial: list[memoryview] = []
         self.partial_work = None
@@ -220,10 +220,12 @@ class Channel:
             incoming.discard = True
         elif header.kind == wire.TENSOR:
             shared = header.flags & wire.SHARED               # then the descriptor ends with the place in the heap
-            shape, name = wire.shape_of(descriptor[:-8] if shared else descriptor, header.payload_bytes)
+            place = wire.PLACE.size
+            shape, name = wire.shape_of(descriptor[:-place] if shared else descriptor, header.payload_bytes)
             incoming = Incoming(header, self.peer, shape, name)
             if shared:
-                incoming.view = self._shared(int.from_bytes(descriptor[-8:], "little"), header.payload_bytes)
+                incoming.place = wire.PLACE.unpack(descriptor[-place:])
+                incoming.view = self._shared(*incoming.place, header.payload_bytes)
             self.endpoint.announced(self, incoming)
         else:
             incoming = Incoming(header, self.peer)
@@ -260,7 +262,7 @@ class Channel:
             incoming = self.chunked
             if incoming is None or incoming.landed + header.payload_bytes > incoming.header.payload_bytes:
                 raise WireError(f"rank {self.peer} sent a piece of {header.payload_bytes:,} bytes of no message")
-            incoming.land(self._shared(header.tag, header.payload_bytes))
+            incoming.land(self._shared(self.peer, header.tag, header.payload_bytes))
             self.say(wire.pack(wire.CREDIT, 0, self.endpoint.epoch, number=header.number))
             if incoming.complete:
                 self.chunked = None
@@ -275,10 +277,12 @@ class Channel:
             elif error is not None:
                 self.endpoint.late_error = error
 
-    def _shared(self, offset: int, size: int) -> np.ndarray:
-        view = self.peer_heap.view(offset, size)
+    def _shared(self, owner: int, offset: int, size: int) -> np.ndarray:
+        heap = self.heaps.get(owner)
+        view = None if heap is None else heap.view(offset, size)
         if view is None:
-            raise WireError(f"rank {self.peer} named {size:,} bytes at {offset:,}, outside of its shared memory")
+            raise WireError(f"rank {self.peer} named {size:,} bytes at {offset:,} of rank {owner}, outside of its "
+                            f"shared memory")
         return view
 
     def _compact(self) -> None:

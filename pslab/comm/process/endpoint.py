@@ -1,7 +1,6 @@
-"""One rank's end of a world of processes: matches messages with receives, and waits.
+"""One rank's end of a world of processes: its tensors (see `tensors`), its mail, and its waiting for both.
 
-    isend ─> channel ─> … ─> announced() ─> posted receive, or kept until one is posted
-    post  ─> channel ─> … ─> arrived()   ─> letter box of its group
+    post ─> channel ─> … ─> _letter() ─> letter box of its group ─> poll
 
 All reading and writing happens inside comm calls, in `progress`: one poll over the sockets of all peers. A wait longer
 than PATIENCE_S is put on the notice board with the user's line, so that the caller can tell who waits for whom.
@@ -20,23 +19,24 @@ from . import board as notice
 from .channel import INLINE_LIMIT, Channel, Outgoing
 from .incoming import Incoming, LetterWait, RecvWork
 from .meter import Meter
-from .outgoing import SendWork, flags_of
+from .tensors import Tensors
 
 PATIENCE_S = 0.05
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
-class ProcessEndpoint(Endpoint):
+class ProcessEndpoint(Tensors, Endpoint):
     """What ProcessWorld gives rank `rank`. `socks` has a socket for each peer; `heap` is None without shared memory."""
 
-    def __init__(self, rank: int, world_size: int, socks: dict, heap, peer_heaps: dict, board):
+    def __init__(self, rank: int, world_size: int, socks: dict, heap, heaps: dict, board):
         self.rank, self.world_size, self.heap, self.board = rank, world_size, heap, board
+        self.shares_memory = heap is not None
         self.seed = self.epoch = 0
         self.poller = select.poll()
         self.channels: list[Channel | None] = [None] * world_size
         self.by_fd: dict[int, Channel] = {}
         for peer, sock in socks.items():
-            channel = self.channels[peer] = Channel(self, peer, sock, heap, peer_heaps.get(peer))
+            channel = self.channels[peer] = Channel(self, peer, sock, heap, heaps)
             self.by_fd[channel.fd] = channel
             self.poller.register(channel.fd, select.POLLIN)
         self.fields = board.row(rank)
@@ -53,105 +53,6 @@ class ProcessEndpoint(Endpoint):
         for channel in self.channels:
             if channel is not None:
                 channel.reset()
-
-    # ---- tensors ----------------------------------------------------------------------------------------------------
-
-    def isend(self, array, name, dst, ctx, tag, sync, control):
-        channel, size = self.channels[dst], array.nbytes
-        flags = flags_of(sync, control)
-        work = SendWork(self, dst, tag, 1 + bool(sync), control)
-        descriptor = wire.describe(array.shape, name)
-        channel.number += 1
-        stamp_s = 0.0
-        if not control:
-            self.meter.tensor_out(dst, size)
-            stamp_s, work.leave_s = self.meter.leave(size)
-        place = self.heap.find(array) if self.heap is not None and size > INLINE_LIMIT else None
-        pieces = []
-        if place is not None:
-            flags |= wire.SHARED
-            descriptor += place.to_bytes(8, "little")
-            work.owed, work.lent = 1, array
-        elif size:
-            pieces = [array.reshape(-1).view("uint8")]
-        staged = self.heap is not None and size > INLINE_LIMIT and place is None
-        if not staged and place is None:
-            flags |= wire.INLINE
-        if sync or place is not None:
-            channel.waiting[channel.number] = work
-        head = wire.pack(wire.TENSOR, flags, self.epoch, ctx, tag, len(descriptor), channel.number, size, stamp_s)
-        channel.send(Outgoing(head + descriptor, pieces, None if place is not None else work, staged))
-        return work
-
-    def irecv(self, src, ctx, tag, out, op, control):
-        work = RecvWork(self, src, ctx, tag, out, op, control)
-        key = (src, ctx, tag)
-        kept = self.unexpected.get(key)
-        if kept:
-            incoming = kept.popleft()
-            self._match(self.channels[src], incoming, work)
-            if incoming.complete and not incoming.discard:
-                self._finish(incoming)
-        else:
-            self.posted.setdefault(key, deque()).append(work)
-        return work
-
-    def announced(self, channel: Channel, incoming: Incoming) -> None:
-        """A tensor's header came: find the receive that waits for it, or keep it."""
-        header = incoming.header
-        incoming.deliver_s = self.meter.enter(header)
-        key = (incoming.src, header.ctx, header.tag)
-        waiting = self.posted.get(key)
-        if waiting:
-            self._match(channel, incoming, waiting.popleft())
-        else:
-            self.unexpected.setdefault(key, deque()).append(incoming)
-            if incoming.view is None:
-                incoming.aim_at_own()
-
-    def _match(self, channel: Channel, incoming: Incoming, work: RecvWork) -> None:
-        header = incoming.header
-        if not header.flags & wire.CONTROL:
-            self.meter.tensor_in(incoming.src)
-        if work.array is not None:
-            try:
-                arrays.check_fits(work.array, work.name, incoming.shape, incoming.name, incoming.src, self.rank)
-            except ValueError as error:
-                work.error, work.done, incoming.discard = error, True, True
-                text = str(error).encode()
-                frame = wire.pack(wire.NACK, 0, self.epoch, number=header.number, descriptor_bytes=len(text))
-                channel.say(frame + text)
-                return
-            if incoming.own is None:
-                incoming.aim(work.array, work.op)
-        elif incoming.own is None and incoming.view is None:
-            incoming.aim_at_own()
-        incoming.work = work
-        if header.flags & wire.SYNC and not header.flags & wire.SHARED:
-            channel.say(wire.pack(wire.ACK, 0, self.epoch, number=header.number))
-
-    def arrived(self, channel: Channel, incoming: Incoming) -> None:
-        """All bytes of a message are here."""
-        if incoming.mail is not None:
-            self._letter(incoming)
-        elif incoming.work is not None:
-            self._finish(incoming)
-
-    def _finish(self, incoming: Incoming) -> None:
-        work, header = incoming.work, incoming.header
-        if work.array is None:
-            work.array, work.name = incoming.array(), incoming.name
-        elif incoming.view is not None:
-            incoming.land(incoming.view)
-        elif incoming.own is not None:
-            arrays.land(work.array, incoming.array(), work.op, work.name)
-        if header.flags & wire.SHARED:
-            channel = self.channels[incoming.src]
-            channel.say(wire.pack(wire.CREDIT, wire.SHARED, self.epoch, number=header.number))
-        work.done, work.deliver_s = True, incoming.deliver_s
-        self.fields[notice.PROGRESS] += 1
-        if not header.flags & wire.CONTROL:
-            self.meter.log(header, incoming.src, incoming.deliver_s, "tensor", str(header.tag))
 
     # ---- mail -------------------------------------------------------------------------------------------------------
 

@@ -30,15 +30,22 @@ class RecvWork(Work):
         "done",
         "endpoint",
         "error",
+        "keeps",
+        "kept",
         "name",
         "op",
         "out",
+        "plus",
         "src",
         "tag",
     )
 
-    def __init__(self, endpoint, src: int, ctx: int, tag: int, out, op: str | None, control: bool):
+    def __init__(self, endpoint, src: int, ctx: int, tag: int, out, op: str | None, control: bool,
+                 plus: np.ndarray | None = None, keeps: bool = False):
         self.endpoint, self.src, self.ctx, self.tag, self.out, self.op = endpoint, src, ctx, tag, out, op
+        self.plus = plus
+        self.keeps = keeps                  # what lies in shared memory is still needed there when this is done
+        self.kept: Incoming | None = None   # and this is it: the sender is owed its credit
         self.array, self.name = (None, None) if out is None else arrays.out_view(out)
         self.control, self.done, self.error, self.deliver_s = control, False, None, 0.0
 
@@ -100,6 +107,8 @@ class Incoming:
         "name",
         "op",
         "own",
+        "place",
+        "plus",
         "scratch",
         "shape",
         "src",
@@ -110,7 +119,7 @@ class Incoming:
     def __init__(self, header: wire.Header, src: int, shape=None, name: str = "uint8"):
         self.header, self.src, self.shape, self.name = header, src, shape, name
         self.work: RecvWork | None = None
-        self.own = self.flat = self.op = self.scratch = self.view = self.mail = None
+        self.own = self.flat = self.op = self.plus = self.scratch = self.view = self.place = self.mail = None
         self.landed = self.fill = 0
         self.discard = False
         self.deliver_s = 0.0
@@ -119,9 +128,9 @@ class Incoming:
     def complete(self) -> bool:
         return self.view is not None or self.landed == self.header.payload_bytes
 
-    def aim(self, out: np.ndarray, op: str | None) -> None:
+    def aim(self, out: np.ndarray, op: str | None, plus: np.ndarray | None = None) -> None:
         """Let the bytes that are still to come go into `out`."""
-        self.flat, self.op = out.reshape(-1), op
+        self.flat, self.op, self.plus = out.reshape(-1), op, None if plus is None else plus.reshape(-1)
         if op is None:
             self.flat = self.flat.view(np.uint8)
 
@@ -143,8 +152,9 @@ class Incoming:
         if self.op is None:
             self.flat[at:at + size] = piece
         else:
-            item = self.flat.itemsize
-            arrays.land(self.flat[at // item:(at + size) // item], piece.view(self.flat.dtype), self.op, self.name)
+            part = slice(at // self.flat.itemsize, (at + size) // self.flat.itemsize)
+            plus = None if self.plus is None else self.plus[part]
+            arrays.land(self.flat[part], piece.view(self.flat.dtype), self.op, self.name, plus)
 
     # ---- bytes that are read from a socket straight to their place ----
 

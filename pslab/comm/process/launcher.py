@@ -157,5 +157,9 @@ def main() -> None:
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()                                    # what is loaded now stays shared between the forks
+    greet_and_serve(control)
+
+
+def greet_and_serve(control: socket.socket) -> None:
     reply(control, {"ready": os.getpid()})
     serve(control)

@@ -15,12 +15,13 @@ from ..face import Work
 class SendWork(Work):
     """Done when the buffer is free and, where asked for, the receiver has answered."""
 
-    __slots__ = ("control", "dst", "endpoint", "error", "leave_s", "lent", "owed", "tag")
+    __slots__ = ("control", "dst", "endpoint", "error", "kept", "leave_s", "lent", "owed", "tag")
 
     def __init__(self, endpoint, dst: int, tag: int, owed: int, control: bool):
         self.endpoint, self.dst, self.tag, self.owed, self.control = endpoint, dst, tag, owed, control
         self.error = None
         self.lent = None                    # the array that the receiver reads in place: its memory must not be reused
+        self.kept = None                    # of a relay: the message whose sender is owed a credit when this is read
         self.leave_s = 0.0                  # on a throttled link: when the last byte has left the port
 
     @property
@@ -33,6 +34,9 @@ class SendWork(Work):
     def answered(self, kind: int, error: Exception | None) -> None:
         self.owed, self.error = (self.owed - 1, None) if error is None else (0, error)
         self.lent = None
+        if self.kept is not None:
+            self.endpoint.credit(self.kept)
+            self.kept = None
 
     def is_completed(self) -> bool:
         if self.owed > 0:

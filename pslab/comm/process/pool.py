@@ -29,21 +29,25 @@ _lock = threading.Lock()
 class Launcher:
     """A running launcher process and what it has told us."""
 
-    def __init__(self):
+    def __init__(self, forked: bool = False):
         self.control, theirs = socket.socketpair()
-        environment = {**os.environ, **ONE_THREAD}
-        root = str(Path(__file__).resolve().parents[3])          # where this very pslab lies, installed or not
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-        # A session of its own: an interrupt of the notebook's cell must not reach launcher or ranks.
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN, str(theirs.fileno())], env=environment,
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = _Forked(self.control, theirs) if forked else self._started(theirs)
         theirs.close()
         self.owner = os.getpid()
         self._buffer = b""
         self._deaths: dict[int, int] = {}
         self._lock = threading.RLock()
         self._next("ready", START_S)
+
+    @staticmethod
+    def _started(theirs: socket.socket) -> subprocess.Popen:
+        environment = {**os.environ, **ONE_THREAD}
+        root = str(Path(__file__).resolve().parents[3])          # where this very pslab lies, installed or not
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+        # A session of its own: an interrupt of the notebook's cell must not reach launcher or ranks.
+        return subprocess.Popen(
+            [sys.executable, "-c", _MAIN, str(theirs.fileno())], env=environment,
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
 
     def alive(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
@@ -116,6 +120,46 @@ class Launcher:
             else:
                 self._answers.update(message)
         return True
+
+
+class _Forked:
+    """A launcher that is a fork of this process; offers what `Launcher` uses of a Popen."""
+
+    def __init__(self, mine: socket.socket, theirs: socket.socket):
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                mine.close()
+                launcher.greet_and_serve(theirs)
+            finally:
+                os._exit(0)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.poll() is None:
+            if until_s is not None and time.monotonic() > until_s:
+                raise subprocess.TimeoutExpired("launcher", timeout_s)
+            time.sleep(0.001)
+        return self.returncode
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def fork_launcher() -> None:
+    """From now on this process's ranks come from a fork of it, until `shut_down`: at once, and with all that it has
+    loaded. For a process that has torch loaded and runs no other thread."""
+    global _current
+    shut_down()
+    with _lock:
+        _current = Launcher(forked=True)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def live(request: dict, descriptors: list[int]) -> None:
     peers = [peer for peer in range(world_size) if peer != rank]
     socks = {peer: socket.socket(fileno=fd) for peer, fd in zip(peers, descriptors[4 + len(heap_fds):], strict=True)}
     heap = Heap(heap_fds[rank], world_size) if shared else None
-    heaps = {peer: PeerHeap(heap_fds[peer]) for peer in peers} if shared else {}
+    heaps = {peer: PeerHeap(fd) for peer, fd in enumerate(heap_fds)}
     endpoint = ProcessEndpoint(rank, world_size, socks, heap, heaps, board)
     if sys.platform != "linux":                          # Linux kills us with the launcher; elsewhere a thread looks
         threading.Thread(target=_leave_with_launcher, args=(request["launcher"],), daemon=True).start()
