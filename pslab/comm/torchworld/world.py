@@ -70,7 +70,11 @@ class TorchWorld:
             torch.cuda.set_device(self.device)
         if host == "127.0.0.1" and sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")           # whatever the host's own name resolves to
-        store, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=timeout_s)))
+        try:
+            store, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=timeout_s)))
+        except (RuntimeError, ValueError) as error:             # torch's own error types are RuntimeErrors
+            raise CommError(f"the other processes cannot be met at MASTER_ADDR={os.environ['MASTER_ADDR']}, "
+                            f"MASTER_PORT={os.environ['MASTER_PORT']}: {error}") from error
         _made += 1
         store = dist.PrefixStore(f"pslab/{_made}", store)
         self._owns_default = not dist.is_initialized()
