@@ -1066,7 +1066,8 @@ for world in (pair, ring_world, server_world):
 
 # %%
 twelve = cost.ring_all_reduce(12 * 10**6, 12)
-print(f"ring of twelve:      {viz.sized(twelve.busiest)} a direction, {twelve.rounds} rounds")
+print(f"ring of twelve:      {viz.sized(twelve.busiest)} a direction "
+      f"of {viz.sized(4 * 12 * 10**6)}, {twelve.rounds} rounds")
 eight_ring, eight_server = cost.ring_all_reduce(800, 8), cost.parameter_server(800, 8, S=4)
 print(f"eight and four:      server {eight_server.busiest / 3200:g} times the model, "
       f"ring {eight_ring.busiest / 3200:g} times")

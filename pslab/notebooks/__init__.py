@@ -13,4 +13,5 @@ Needs the `notebooks` extra; this file imports nothing, so that the command can 
     labs.py     a lab's text: the solution, and the student's version made of it
     check.py    the rules a stored notebook must keep
     leaks.py    nothing of a solution is in the labs
+    shape.py    the five parts that every chapter has; template.py is a small chapter of that shape
 """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 
 import nbformat
@@ -12,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from pslab.notebooks.check import long_cells, text_differs
-from pslab.notebooks.text import WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
+from pslab.notebooks.text import RUN_TIME, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
 
 
 def build(
@@ -47,7 +49,9 @@ def build(
             if problems := long_cells(fresh):
                 raise BuildError("\n".join(problems))
             pair.notebook.parent.mkdir(exist_ok=True)
+            start = time.perf_counter()
             execute(fresh, pair.notebook.parent, cell_timeout_s)
+            fresh.metadata["pslab"][RUN_TIME] = 10 * ceil((time.perf_counter() - start) / 10)
             write(tidy(fresh), pair.notebook)
             report(f"{pair.name}: built")
         except BuildError as error:
@@ -64,7 +68,8 @@ def is_current(pair: Pair, fresh: nbformat.NotebookNode) -> bool:
     """True when the stored notebook was built from exactly this text."""
     if not pair.notebook.exists():
         return False
-    return not text_differs(nbformat.read(pair.notebook, as_version=4), fresh)
+    stored = nbformat.read(pair.notebook, as_version=4)
+    return RUN_TIME in stored.metadata.get("pslab", {}) and not text_differs(stored, fresh)
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float) -> None:
@@ -82,6 +87,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float
         # A private profile: start-up files of whoever builds must not change what is stored.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": private,
                "PSLAB_HOME": private}          # and a progress file without anybody's predictions
+        env.pop("PSLAB_STYLE", None)
         env.pop("MPLBACKEND", None)  # the kernel's own inline backend, also when tests have set another
         try:
             client.execute(env=env)

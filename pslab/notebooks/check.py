@@ -8,9 +8,11 @@ from pathlib import Path
 import nbformat
 
 from pslab.notebooks.leaks import leaks
-from pslab.notebooks.text import KERNELSPEC, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
+from pslab.notebooks.shape import shape
+from pslab.notebooks.text import CHAPTERS, KERNELSPEC, RUN_TIME, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
 
 MAX_CELL_LINES = 25
+MAX_RUN_S = 60
 IGNORED = ("nbval-ignore-output", "nbval-skip")
 
 # Places and addresses of the machine that built it: they differ for every reader, and say too much about the builder.
@@ -46,7 +48,9 @@ def check_pair(pair: Pair) -> list[str]:
         fresh = read_pair(pair)
     except (ValueError, SyntaxError) as error:
         return [f"{pair.name}: its text cannot be read: {error}"]
-    problems = [*text_differs(stored, fresh), *long_cells(stored), *_outputs(stored)]
+    problems = [*text_differs(stored, fresh), *long_cells(stored), *_outputs(stored), *_run_time(stored)]
+    if pair.notebook.parent.name == CHAPTERS:
+        problems += shape(stored, pair.notebook.stem, pair.notebook.parents[1])
     return [f"{pair.name}: {problem}" for problem in problems]
 
 
@@ -69,9 +73,17 @@ def text_differs(stored: nbformat.NotebookNode, fresh: nbformat.NotebookNode) ->
             return [f"cell {number} differs from its text; {rebuild}"]
     if len(stored.cells) != len(fresh.cells):
         return [f"has {len(stored.cells)} cells, its text {len(fresh.cells)}; {rebuild}"]
-    if stored.metadata.get("pslab") != fresh.metadata["pslab"]:
+    built_from = {key: value for key, value in stored.metadata.get("pslab", {}).items() if key != RUN_TIME}
+    if built_from != fresh.metadata["pslab"]:
         return [f"was built from another state of its text; {rebuild}"]
     return []
+
+
+def _run_time(notebook: nbformat.NotebookNode) -> list[str]:
+    seconds = notebook.metadata.get("pslab", {}).get(RUN_TIME)
+    if seconds is None:
+        return ["does not say how long it ran; run `make notebooks`"]
+    return [f"ran up to {seconds} s when it was built; at most {MAX_RUN_S} s"] if seconds > MAX_RUN_S else []
 
 
 def _outputs(notebook: nbformat.NotebookNode) -> list[str]:

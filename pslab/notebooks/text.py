@@ -26,6 +26,9 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "(a control: run this notebook to move it)"
 
+# How long the notebook ran when it was built, rounded up to ten seconds: a coarse number seldom changes.
+RUN_TIME = "run_s_at_most"
+
 _CELL_METADATA = ("tags", "nbgrader", "editable", "deletable", "slideshow")
 
 
