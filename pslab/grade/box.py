@@ -154,6 +154,10 @@ class Answers:
         """What the present process has printed so far, up to the limit."""
         return "" if self._process is None else self._process.prints()
 
+    def restart(self) -> None:
+        """Let the next question find a fresh process, with nothing in it but the student's code."""
+        self._drop()
+
     def close(self) -> None:
         """End the process and everything that it started; nothing is left behind when this returns."""
         self._closed = True

@@ -61,7 +61,8 @@ def two_worlds(job: Job, *, misconception: str, most: int = 3, trials: int = 2, 
         for trial in fit[-trials:]:
             where = f"{trial}, in real processes"
             sim = job.run(answers, trial)
-            try:
+            answers.restart()                  # real ranks are forked from the student's process: what the simulated
+            try:                               # ones left in its variables must not come along
                 real = job.run(answers, trial, world="process")
             except ABOUT_THE_CODE:
                 raise
