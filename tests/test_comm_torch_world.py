@@ -1,4 +1,4 @@
-"""TorchWorld under torchrun: two launches, a test for each of their checks; and what it says outside of torchrun."""
+"""TorchWorld under torchrun: one launch, a test for each of its checks; and what it says outside of torchrun."""
 
 import ast
 import json
@@ -25,17 +25,13 @@ def reports(tmp_path_factory, ranks, program):
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory):
     code, found, text = reports(tmp_path_factory, 2, "torch_checks.py")
-    assert code == 0, text
+    assert code == 1, text                       # the last check kills rank 1
+    assert "SIGKILL" in text
     return found
 
 
-@pytest.fixture(scope="module")
-def deaths(tmp_path_factory):
-    return reports(tmp_path_factory, 3, "torch_deaths.py")
-
-
 def test_the_launch_ran_exactly_these_checks(checks):
-    assert [sorted(report) for report in checks] == [sorted(NAMES)] * 2
+    assert [sorted(report) for report in checks] == [sorted([*NAMES, "a_killed_rank_is_named"]), sorted(NAMES)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,8 +40,13 @@ def test_check(checks, name):
         assert report[name] == "ok", f"rank {rank}: {report[name]}"
 
 
-def test_a_killed_rank_ends_the_others_at_once_and_by_name(deaths):
-    code, found, text = deaths
+def test_a_killed_rank_ends_the_waiting_one_by_name(checks):
+    assert checks[0]["a_killed_rank_is_named"] == "ok", checks[0]["a_killed_rank_is_named"]
+
+
+@pytest.mark.long
+def test_a_killed_rank_ends_those_who_do_not_wait_for_it(tmp_path_factory):
+    code, found, text = reports(tmp_path_factory, 3, "torch_deaths.py")
     assert code == 1, text
     assert "SIGKILL" in text
     assert [report["rank"] for report in found] == [2, 2], text

@@ -6,7 +6,9 @@ A check is a function of a fresh-or-reused world; those whose run must fail get 
 """
 
 import json
+import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -555,7 +557,23 @@ def main(folder):
     world.close()
     for name, function in FAILING.items():
         report[name] = tried(function, TorchWorld())
-    Path(folder, f"rank-{world.rank}.json").write_text(json.dumps(report))
+    path = Path(folder, f"rank-{world.rank}.json")
+    path.write_text(json.dumps(report))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)         # torchrun ends the survivor at once: its report comes first
+    report["a_killed_rank_is_named"] = tried(a_killed_rank_is_named, TorchWorld())
+    path.write_text(json.dumps(report))
+
+
+def a_killed_rank_is_named(world):
+    """The last check: rank 1 does not come back from it."""
+    def program(comm):
+        comm.barrier()
+        if comm.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        comm.poll()                                       # waits for anyone, not for rank 1
+    error = expect(RankDied, world, program)
+    assert (error.rank, error.signal, error.exitcode) == (1, None, None)
+    assert str(error) == "rank 1 is gone: its connection ended before its program did"
 
 
 if __name__ == "__main__":
