@@ -29,6 +29,7 @@ ABOUT = """Parameter servers and all-reduce, taught by running them.
     pslab demo                train the main job on this machine
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
+    pslab check 9             check the answers of a lab; `pslab hint 9.3`: the next hint; `pslab reset 9`: start anew
     pslab bench NAME          run a benchmark of the checkout
     pslab doctor              what of the course runs on this machine, and what to do where it does not
     pslab class handout 11.9  one page to print; `pslab class question 11.9`: an exit question"""
@@ -148,6 +149,24 @@ def _data_fetch(parser: Parser, argv: list[str]) -> int:
     return 0
 
 
+def _check(parser: Parser, argv: list[str]) -> int:
+    commands = importlib.import_module("pslab.grade.commands")
+    commands.add_check(parser)
+    return commands.run_check(parser.parse_args(argv))
+
+
+def _hint(parser: Parser, argv: list[str]) -> int:
+    commands = importlib.import_module("pslab.grade.commands")
+    commands.add_hint(parser)
+    return commands.run_hint(parser.parse_args(argv))
+
+
+def _reset(parser: Parser, argv: list[str]) -> int:
+    commands = importlib.import_module("pslab.grade.commands")
+    commands.add_reset(parser)
+    return commands.run_reset(parser.parse_args(argv))
+
+
 def _bench(parser: Parser, argv: list[str]) -> int:
     known = _benchmarks()
     listed = "known: " + ", ".join(known)
@@ -175,6 +194,9 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
             "fetch": ("bring a data set into the user's cache, its terms accepted", _data_fetch),
         },
     ),
+    "check": ("check the answers in a lab's notebook", _check),
+    "hint": ("show the next hint of an exercise", _hint),
+    "reset": ("put a lab's notebook back as it came, yours kept aside", _reset),
     "bench": ("run a benchmark of the checkout", _bench),
     "class": (
         "for a class: the handout of a chapter, an exit question",

@@ -18,7 +18,7 @@ class AnswerFailed(Exception):
         self.seen, self.where, self.expected, self.run = seen, where, expected or type(self).expected, run
 
 
-class BoxTrouble(RuntimeError):
+class BoxTrouble(OSError):
     """This machine cannot run students' code; nobody's answer is to blame, and no verdict comes of it."""
 
 

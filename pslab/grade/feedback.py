@@ -69,7 +69,7 @@ def hint(report: Report, shown: int = 0) -> str:
     e = report.exercise
     number = min(max(shown, 1), len(e.hints))
     more = f"  (`pslab hint {e.id}` shows the next one)" if number < len(e.hints) else ""
-    return _wrapped(f"hint {number} of {len(e.hints)}: ", e.hints[number - 1] + more)
+    return wrapped(f"hint {number} of {len(e.hints)}: ", e.hints[number - 1] + more)
 
 
 def cost(verdict: Verdict) -> str:
@@ -136,10 +136,10 @@ def _reasons(report: Report, verdict: Verdict):
             "why": report.exercise.sentence(verdict.misconception)}
     for label, words in told.items():
         if words:
-            yield _wrapped(f"          {label:<9} ", words)
+            yield wrapped(f"          {label:<9} ", words)
 
 
-def _wrapped(start: str, words: str) -> str:
+def wrapped(start: str, words: str) -> str:
     """Words after `start`, wrapped beneath themselves; tables and tracebacks keep their lines."""
     space = " " * len(start)
     if "\n" in words:
