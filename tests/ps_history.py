@@ -38,7 +38,8 @@ def count(comm, workers, tables, durations, settings):
     with KVWorker(comm, range(workers, comm.world_size), tables, **settings) as kv:
         for clock, duration_s in enumerate(durations[comm.rank]):
             start_s = comm.now()
-            asked = {table.name: kv.pull(range(workers), table.name) for table in tables}
+            keys = list(range(workers)) if "cache_rows" in settings else range(workers)     # ranges go past a cache
+            asked = {table.name: kv.pull(keys, table.name) for table in tables}
             seen = {name: kv.wait(timestamp)[:, 0].int().tolist() for name, timestamp in asked.items()}
             reads.append(Read(comm.rank, clock, start_s, seen))
             comm.compute(duration_s)

@@ -273,8 +273,9 @@ def test_stats_count_payload_by_table():
     wire.pull(0, range(0, 4), 0, table=1)
     tables = wire.server.stats()["tables"]
     assert tables["user"] == {"inits": 0, "pulls": 1, "pushes": 1, "steps": 0, "keys_in_bytes": 3 * 8 + 2 * 8,
+                              "keys_out_bytes": 0,
                               "vals_in_bytes": 3 * 3 * 4, "vals_out_bytes": 2 * 3 * 4}
-    assert tables["item"] == {"inits": 0, "pulls": 1, "pushes": 1, "steps": 0, "keys_in_bytes": 0,
+    assert tables["item"] == {"inits": 0, "pulls": 1, "pushes": 1, "steps": 0, "keys_in_bytes": 0, "keys_out_bytes": 0,
                               "vals_in_bytes": 5 * 2 * 4, "vals_out_bytes": 4 * 2 * 4}
 
 

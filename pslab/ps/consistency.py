@@ -41,6 +41,11 @@ class Consistency:
         """The last clock at which rows may be read that hold every update stamped below min_clock."""
         return min_clock + self.staleness
 
+    @property
+    def steps_on_copies(self) -> bool:
+        """Whether a cache takes its worker's pushes too: where copies are read without asking after such a push."""
+        return not self.in_rounds and self.good_until(0) >= 0
+
 
 @dataclass(frozen=True)
 class BSP(Consistency):

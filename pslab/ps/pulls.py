@@ -21,8 +21,9 @@ class PendingPull:
         self.out, self.target, self.missing = out, target, missing
         self.buffer = None
 
-    def land(self, at: slice, piece: torch.Tensor) -> None:
-        array = piece.numpy() if isinstance(piece, torch.Tensor) else piece
+    def land(self, at: slice, tensors: list, meta: dict) -> tuple[int, int]:
+        """One server's rows have come. Gives the bytes of (keys, vals) in its answer."""
+        array = tensors[0].numpy()
         if self.buffer is None:
             if self.inverse is None and self.target is not None:
                 self.buffer = self.target
@@ -33,6 +34,10 @@ class PendingPull:
         else:
             self.buffer[at] = array
         self.missing -= 1
+        return 0, array.nbytes
+
+    def drop(self) -> None:
+        """A server refused part of this pull; nobody waits for it any more."""
 
     def rows(self):
         result = self.buffer

@@ -33,6 +33,7 @@ class Request(NamedTuple):
     vals: np.ndarray | None
     keys_bytes: int
     vals_bytes: int
+    stamps: np.ndarray | None = None        # of a pull by a worker with a cache: (h,), for its first h keys
 
 
 class Asked(NamedTuple):
@@ -60,12 +61,16 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
     sent = sum(array.nbytes for array in arrays)
     by_range = "r" in mail.meta
     needed = [*([] if by_range else ["keys"]), *([] if mail.kind == "pull" else ["vals"])]
+    stamps = arrays.pop() if mail.kind == "pull" and not by_range and len(arrays) == 2 else None
+    if stamps is not None and (stamps.dtype != np.int64 or stamps.ndim != 1 or len(stamps) > len(arrays[0])):
+        raise Refused(f"a pull brings 2 tensors, the second {stamps.dtype}{list(stamps.shape)}; beside keys only "
+                      f"int64 stamps of copies are taken, at most one a key")
     if len(arrays) != len(needed):
         raise Refused(f"a {mail.kind} {'of a range ' if by_range else ''}brings {len(arrays)} tensors; needed: "
                       f"{', '.join(needed) or 'none'}")
     where = _range(mail, shard) if by_range else _indices(arrays[0], shard)
     if mail.kind == "pull":
-        return Request(shard, number, where, None, sent, 0)
+        return Request(shard, number, where, None, sent, 0, stamps)
     vals = _vals(arrays[-1], len(where), shard)
     vals_bytes = vals.nbytes
     if not by_range and not is_ascending(where):

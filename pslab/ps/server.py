@@ -3,6 +3,7 @@
     worker                             server                   what the server does
     push  {t q n c [r]}   keys vals ──>  ──> ack {q}            recorded once; a step at the end of round c, or at once
     pull  {t q c [r n w]} keys      ──>  ──> rows {q} vals      when every worker's clock is >= c - staleness
+                          keys stamps    ──> rows {q v m} bits vals [state]     of a worker with a cache: cached.py
     init  {t q n [r]}     keys vals ──>  ──> ack {q}            rows set at once
     clock {c [a]}                   ──>  ──> min {c [k]}        to the workers this server reports to; a: to its sender
     bye   {[s]}                     ──>  ──> bye {}             that worker holds nobody up any more
@@ -209,10 +210,16 @@ class KVServer:
         return [(asked.src, self._answer(asked, Again))]
 
     def _answer(self, asked: Asked, kind: type = Mail) -> Mail:
-        request = asked.request
-        rows = request.shard.gather(request.where, self._arena)
-        request.shard.counts["vals_out_bytes"] += rows.nbytes
-        return kind(self.rank, "rows", _to_life(asked.life, {"q": request.number}), [rows])
+        request, shard, meta = asked.request, asked.request.shard, {"q": asked.request.number}
+        if request.stamps is None:
+            tensors = [shard.gather(request.where, self._arena)]
+        else:
+            tensors = shard.gather_changed(request.where, request.stamps, self._arena)
+            meta |= {"v": shard.version, "m": min(asked.clock, self._clocks.min_clock)}
+            shard.counts["keys_out_bytes"] += tensors[0].nbytes
+            shard.counts["vals_out_bytes"] -= tensors[0].nbytes
+        shard.counts["vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
+        return kind(self.rank, "rows", _to_life(asked.life, meta), tensors)
 
     def _written(self, mail: Mail, request: Request, new: bool) -> list[tuple[int, Mail]]:
         """The acknowledgement of a push or init, and the pulls that waited for it."""

@@ -35,8 +35,9 @@ class Shard:
         self.rows = config.initial_rows(range(self.lo, self.hi))
         self.state = config.rule.new_state(self.hi - self.lo, config.dim)
         self.rounds: dict[int, list[Part]] = {}
-        self.counts = dict.fromkeys(("inits", "pulls", "pushes", "steps", "keys_in_bytes", "vals_in_bytes",
-                                     "vals_out_bytes"), 0)
+        self.counts = dict.fromkeys(("inits", "pulls", "pushes", "steps", "keys_in_bytes", "keys_out_bytes",
+                                     "vals_in_bytes", "vals_out_bytes"), 0)
+        self.version, self._changed_at = 0, None        # steps so far, and for each row the last that changed it
         self._block = max(1, _STEP_BYTES // (4 * config.dim))
 
     def gather(self, where: range | np.ndarray, arena: Arena) -> np.ndarray:
@@ -45,9 +46,31 @@ class Shard:
             return self.rows[where.start:where.stop]
         return self.rows.take(where, axis=0, out=arena.rows(len(where), self.config.dim), mode="clip")
 
+    def gather_changed(self, where: np.ndarray, stamps: np.ndarray, arena: Arena) -> list[np.ndarray]:
+        """What a worker with copies of the first h rows, of these versions (h,), lacks: [bits, rows, state].
+
+        bits: (⌈h/8⌉,) uint8, which of the h changed; rows: those, then the others; state only where the worker steps
+        on its copies by a rule that has one. Versions are kept from the first call on.
+        """
+        if self._changed_at is None:
+            self._changed_at = np.zeros(len(self.rows), np.int64)
+        changed = self._changed_at[where[:len(stamps)]] > stamps
+        where = np.concatenate([where[:len(stamps)][changed], where[len(stamps):]])
+        tensors = [np.packbits(changed), self.gather(where, arena)]
+        if self.config.consistency.steps_on_copies and self.config.rule.slots:
+            tensors.append(self.state.take(where, axis=1))
+        return tensors
+
+    def _mark(self, at) -> None:
+        """Rows change."""
+        if self._changed_at is not None:
+            self.version += 1
+            self._changed_at[at] = self.version
+
     def assign(self, where: range | np.ndarray, vals: np.ndarray) -> None:
         """Set rows, and their state to that before the first step."""
         at = slice(where.start, where.stop) if isinstance(where, range) else where
+        self._mark(at)
         self.rows[at] = vals
         self.state[:, at] = self.config.rule.new_state(len(where), self.config.dim)
 
@@ -69,6 +92,7 @@ class Shard:
         rule, self.counts["steps"] = self.config.rule, self.counts["steps"] + 1
         if not isinstance(where, range) and where[-1] - where[0] == len(where) - 1:
             where = range(int(where[0]), int(where[-1]) + 1)            # neighbours: work in place as well
+        self._mark(slice(where.start, where.stop) if isinstance(where, range) else where)
         for first in range(0, len(where), self._block):
             at, piece = where[first:first + self._block], grads[first:first + self._block]
             if isinstance(at, range):

@@ -10,21 +10,22 @@ when they are lost in retry.py.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from pslab.comm import Comm, Mail
+from pslab.comm import Comm
 
+from .cached import CachedTable
+from .inbox import Inbox
 from .keys import as_keys, as_vals, distinct, sum_equal
 from .pulls import PendingPull, target_of
 from .retry import LONGEST, Outbox
 from .tables import TableConfig, check_tables
 
 _STAY = 8           # a server is asked to stay for so many of the longest waits between two tries
-_COUNTS = ("inits", "pulls", "pushes", "keys_out_bytes", "vals_out_bytes", "vals_in_bytes")
+_COUNTS = ("inits", "pulls", "pushes", "keys_out_bytes", "keys_in_bytes", "vals_out_bytes", "vals_in_bytes")
 
 
 class KVWorker:
@@ -35,6 +36,8 @@ class KVWorker:
 
     incarnation: rises when a worker starts again under its rank, so that letters of its former life are told from new
     ones; clock: the clock it goes on from then (servers refuse pushes of rounds that it had finished before).
+    cache_rows: of each table, how many rows are kept here, the most recently used (see cached.py). Pulls of a range go
+    past the cache.
     retry_s: None where no mail is lost, doubled or overtaken: processes, torch, a simulator without such faults.
     Where it can be, give some round trips: what is unanswered after retry_s is sent again, then after 2, 4, ... 16
     retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a server is silent. A
@@ -45,24 +48,24 @@ class KVWorker:
     """
 
     def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
-                 clock: int = 0, retry_s: float | None = None):
+                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
-        for argument, value in (("incarnation", incarnation), ("clock", clock)):
+        for argument, value in (("incarnation", incarnation), ("clock", clock), ("cache_rows", cache_rows)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{argument}={value!r}; a whole number from 0 is needed")
         self._tables = {table.name: (number, table, table.partition.bind(table.num_rows, len(self.servers)))
                         for number, table in enumerate(check_tables(tables))}
         self._stats = {name: dict.fromkeys(_COUNTS, 0) for name in self._tables}
-        self._models = {table.consistency for _, table, _ in self._tables.values()}
-        self._clock, self._min_clock, self._closed = clock, 0, False
-        self._last, self._taken = 0, deque(maxlen=1024)         # timestamps: the last given, pulls handed out
+        self._caches = {name: CachedTable(config, cache_rows) for name, (_, config, _) in self._tables.items()
+                        if cache_rows}
+        self._last, self._closed = 0, False                     # the last timestamp given
         self._outbox = Outbox(comm, retry_s)
-        self._unacknowledged: dict[int, int] = {}               # timestamp of a push -> acknowledgements missing
-        self._pulls: dict[int, PendingPull] = {}
-        self._reporter = self.servers[comm.rank % len(self.servers)]    # it is asked how far the others are
-        self._told: dict[int, int] = {}                         # the clock of this worker that a server knows of
+        reporter = self.servers[comm.rank % len(self.servers)]  # it is asked how far the others are
+        self._inbox = Inbox(comm, self._outbox, (table.consistency for _, table, _ in self._tables.values()),
+                            incarnation, clock, reporter, self._stats)
+        self._until = self._inbox.until
 
     # ---- requests -------------------------------------------------------------------------------------------------
 
@@ -82,6 +85,8 @@ class KVWorker:
                                  f"init sets each row once")
             keys = in_order
         self._stats[table]["inits"] += 1
+        if table in self._caches:
+            self._caches[table].assigned(keys)
         timestamp = self._write("init", table, number, partition, keys, vals, {})
         self.wait(timestamp)
 
@@ -97,7 +102,9 @@ class KVWorker:
         if not isinstance(keys, range):
             keys, vals = sum_equal(keys, vals)
         self._stats[table]["pushes"] += 1
-        return self._write("push", table, number, partition, keys, vals, {"c": self._clock})
+        if table in self._caches:
+            self._caches[table].pushed(keys, vals, self._inbox.clock)
+        return self._write("push", table, number, partition, keys, vals, {"c": self._inbox.clock})
 
     def pull(self, keys, table: str = "default", out=None) -> int:
         """Ask for rows; gives a timestamp, for which `wait` returns them.
@@ -109,15 +116,18 @@ class KVWorker:
         keys = as_keys(keys, config.num_rows, table)
         shape = (len(keys), config.dim)
         target = None if out is None else target_of(out, shape, table)
-        inverse = None
-        if not isinstance(keys, range):
-            keys, inverse = distinct(keys)
-        pieces = partition.split(keys)
-        self._last += 1
         self._stats[table]["pulls"] += 1
-        self._pulls[self._last] = PendingPull(shape, len(keys), inverse, out, target, len(pieces))
-        for server, at in pieces:
-            self._ask(server, "rows", "pull", table, at, self._pull_meta(server, number, config), keys[at], [])
+        self._last += 1
+        if isinstance(keys, range) or table not in self._caches:
+            keys, inverse = (keys, None) if isinstance(keys, range) else distinct(keys)
+            pieces = [(server, at, keys[at], []) for server, at in partition.split(keys)]
+            pull = PendingPull(shape, len(keys), inverse, out, target, len(pieces))
+        else:
+            pull = self._caches[table].pull(shape, *distinct(keys), out, target, self._inbox.clock)
+            pieces = pull.pieces(partition)
+        self._inbox.pulls[self._last] = pull
+        for server, at, wanted, stamps in pieces:
+            self._ask(server, "rows", "pull", table, at, self._pull_meta(server, number, config), wanted, stamps)
         return self._last
 
     def wait(self, timestamp: int, timeout_s: float | None = None) -> torch.Tensor | None:
@@ -128,15 +138,15 @@ class KVWorker:
         if isinstance(timestamp, bool) or not isinstance(timestamp, int) or not 1 <= timestamp <= self._last:
             known = f"so far 1..{self._last} were given" if self._last else "none was given yet"
             raise ValueError(f"timestamp={timestamp!r} is unknown; {known}")
-        pull = self._pulls.get(timestamp)
+        pull = self._inbox.pulls.get(timestamp)
         if pull is None:
-            if timestamp in self._taken:
+            if timestamp in self._inbox.taken:
                 raise ValueError(f"timestamp={timestamp}: the rows of this pull were handed out (or refused) before")
-            self._until(lambda: timestamp not in self._unacknowledged, timeout_s, f"timestamp {timestamp}")
+            self._until(lambda: timestamp not in self._inbox.unacknowledged, timeout_s, f"timestamp {timestamp}")
             return None
         self._until(lambda: not pull.missing, timeout_s, f"timestamp {timestamp}")
-        del self._pulls[timestamp]
-        self._taken.append(timestamp)
+        del self._inbox.pulls[timestamp]
+        self._inbox.taken.append(timestamp)
         return pull.rows()
 
     def clock(self) -> int:
@@ -145,18 +155,18 @@ class KVWorker:
         Waits until its own pushes are acknowledged, then until no worker is more than the staleness behind (BSP: 0).
         """
         self._check_open()
-        self._until(lambda: not self._unacknowledged, None, "acknowledgements")
+        self._until(lambda: not self._inbox.unacknowledged, None, "acknowledgements")
         if self._outbox.retry_s is not None:        # the clock letter must not overtake a pull of this round
             self._until(lambda: not self._outbox.waits_for("rows"), None, "rows of its pulls")
-        self._clock += 1
+        self._inbox.clock += 1
         for server in self.servers:
             if self._outbox.retry_s is None:
-                self.comm.post(server, "clock", {"c": self._clock})
+                self.comm.post(server, "clock", {"c": self._inbox.clock})
             else:
-                self._outbox.tell(server, "min", "clock", {"c": self._clock, "a": True})
-        self._until(lambda: self._may_begin() and not self._outbox.waits_for("min"), None,
+                self._outbox.tell(server, "min", "clock", {"c": self._inbox.clock, "a": True})
+        self._until(lambda: self._inbox.may_begin() and not self._outbox.waits_for("min"), None,
                     "clocks of the other workers")
-        return self._clock
+        return self._inbox.clock
 
     def goodbye(self) -> None:
         """Leave: wait for all own requests, tell every server, wait for its answer. Further requests are refused.
@@ -183,11 +193,20 @@ class KVWorker:
     @property
     def current_clock(self) -> int:
         """The number of clock() calls that returned or wait: what the next push is stamped with."""
-        return self._clock
+        return self._inbox.clock
 
     def stats(self) -> dict[str, dict[str, int]]:
         """By table: requests made, and payload bytes that this worker sent and received (no headers)."""
         return {name: dict(counts) for name, counts in self._stats.items()}
+
+    def cache_stats(self) -> dict[str, dict[str, int]]:
+        """By table: what the cache did (see CachedTable); {} without one."""
+        return {name: dict(cached.counts) for name, cached in self._caches.items()}
+
+    @property
+    def resent(self) -> int:
+        """How many letters this worker sent again."""
+        return self._outbox.resent
 
     def __enter__(self) -> KVWorker:
         return self
@@ -196,105 +215,38 @@ class KVWorker:
         if error_type is None:
             self.goodbye()
 
-    @property
-    def resent(self) -> int:
-        """How many letters this worker sent again."""
-        return self._outbox.resent
-
     # ---- sending --------------------------------------------------------------------------------------------------
 
     def _write(self, kind: str, table: str, number: int, partition, keys, vals: np.ndarray, meta: dict) -> int:
         pieces = partition.split(keys)
         self._last += 1
         if pieces:
-            self._unacknowledged[self._last] = len(pieces)
+            self._inbox.unacknowledged[self._last] = len(pieces)
         for server, at in pieces:
             more = {"t": number, "n": self.incarnation, **meta}
             self._ask(server, "ack", kind, table, at, more, keys[at], [vals[at]])
         return self._last
 
     def _pull_meta(self, server: int, number: int, config: TableConfig) -> dict:
-        meta = {"t": number, "c": self._clock}
+        meta = {"t": number, "c": self._inbox.clock}
         if self.incarnation:
             meta["n"] = self.incarnation
         if self._outbox.retry_s is not None and config.consistency.reads_own:
             meta["w"] = self._outbox.last(self.servers[server], "ack")
         return meta
 
-    def _ask(self, server: int, answer: str, kind: str, table: str, at: slice, meta: dict, keys, tensors: list) -> None:
-        """Post a piece of a request to a server; at: which rows of it."""
+    def _ask(self, server: int, answer: str, kind: str, table: str, at, meta: dict, keys, tensors: list) -> None:
+        """Post a piece of a request to a server; at: which rows of it. tensors: vals, or a cached pull's stamps."""
         counts, rank, timestamp = self._stats[table], self.servers[server], self._last
         if self._outbox.is_full(rank, answer):
             self._until(lambda: not self._outbox.is_full(rank, answer), None, "answers to earlier requests")
-        counts["vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
+        counts["keys_out_bytes" if kind == "pull" else "vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
         if isinstance(keys, range):
             meta["r"] = [keys.start, len(keys)]
         else:
             counts["keys_out_bytes"] += keys.nbytes
             tensors = [keys, *tensors]
         self._outbox.ask(rank, answer, (timestamp, table, at), kind, meta, tensors)
-
-    # ---- receiving ------------------------------------------------------------------------------------------------
-
-    def _until(self, reached, timeout_s: float | None, what: str) -> None:
-        deadline_s = None if timeout_s is None else self.comm.now() + timeout_s
-        while not reached():
-            moments_s = [moment_s for moment_s in (deadline_s, self._outbox.due_s()) if moment_s is not None]
-            mail = self.comm.poll(max(0.0, min(moments_s) - self.comm.now()) if moments_s else None)
-            if mail is not None:
-                self._take(mail)
-                continue
-            if deadline_s is not None and self.comm.now() >= deadline_s:
-                raise TimeoutError(f"worker {self.comm.rank} waited {timeout_s} s for {what}")
-            self._outbox.resend()       # only now: what had come meanwhile may be the answer
-
-    def _may_begin(self) -> bool:
-        return all(model.may_read(self._clock, self._min_clock) for model in self._models)
-
-    def _take(self, mail: Mail) -> None:
-        self._outbox.heard(mail.src)
-        if mail.kind == "min":
-            self._take_clock(mail)
-        elif mail.kind == "bye":
-            self._outbox.settle(mail.src, "bye")
-        elif mail.kind in ("ack", "rows", "error"):
-            if mail.meta.get("n", 0) == self.incarnation:       # else an answer to its former life
-                self._take_answer(mail)
-        else:
-            raise ValueError(f"worker {self.comm.rank} got mail of kind {mail.kind!r} from rank {mail.src}, "
-                             f"which no server sends; mail of another program needs a comm of its own (split)")
-
-    def _take_clock(self, mail: Mail) -> None:
-        self._min_clock = max(self._min_clock, mail.meta["c"])
-        self._told[mail.src] = max(self._told.get(mail.src, 0), mail.meta.get("k", 0))
-        # A server that knows this worker's clock need not be told again; the reporter is asked on until all are here.
-        for server in (mail.src, self._reporter):
-            if self._told.get(server, 0) >= self._clock and (server != self._reporter or self._may_begin()):
-                self._outbox.settle(server, "min")
-
-    def _take_answer(self, mail: Mail) -> None:
-        answer = mail.kind
-        if answer == "error":
-            answer = "rows" if mail.meta["k"] == "pull" else "ack"
-        owner = self._outbox.settle(mail.src, answer, mail.meta["q"])
-        timestamp, table, at = owner or (0, "", None)
-        if mail.kind == "error":
-            if self._pulls.pop(timestamp, None):
-                self._taken.append(timestamp)
-            self._acknowledge(timestamp)
-            if owner or self._outbox.retry_s is None:           # else a refusal of what was answered before
-                raise ValueError(mail.meta["w"])
-        elif mail.kind == "ack":
-            self._acknowledge(timestamp)
-        elif owner:
-            self._stats[table]["vals_in_bytes"] += mail.tensors[0].nbytes
-            if timestamp in self._pulls:
-                self._pulls[timestamp].land(at, mail.tensors[0])
-
-    def _acknowledge(self, timestamp: int) -> None:
-        missing = self._unacknowledged.pop(timestamp, 1) - 1
-        if missing:
-            self._unacknowledged[timestamp] = missing
 
     # ---- checks ---------------------------------------------------------------------------------------------------
 

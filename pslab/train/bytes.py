@@ -24,13 +24,15 @@ def port_bytes(result: JobResult) -> list[PortSplit]:
         dense = Port(dense_ring[rank].out_bytes * steps, dense_ring[rank].in_bytes * steps)
         sparse = _minus(_among_workers(result, rank), dense)       # the other ring: gradients of whole tables
         for table, counts in result.worker_stats[rank].items():
-            moved = Port(counts["keys_out_bytes"] + counts["vals_out_bytes"], counts["vals_in_bytes"])
+            moved = Port(counts["keys_out_bytes"] + counts["vals_out_bytes"],
+                         counts["keys_in_bytes"] + counts["vals_in_bytes"])
             dense, sparse = _add(dense, sparse, table, moved)
         splits.append(PortSplit(dense, sparse))
     for stats in result.server_stats:
         dense = sparse = Port(0, 0)
         for table, counts in stats["tables"].items():
-            moved = Port(counts["vals_out_bytes"], counts["keys_in_bytes"] + counts["vals_in_bytes"])
+            moved = Port(counts["keys_out_bytes"] + counts["vals_out_bytes"],
+                         counts["keys_in_bytes"] + counts["vals_in_bytes"])
             dense, sparse = _add(dense, sparse, table, moved)
         splits.append(PortSplit(dense, sparse))
     return splits
