@@ -31,6 +31,7 @@ from .box_signs import BOARD_BYTES, CLOSED, FULL, MAGIC, place
 
 _HEAD = struct.Struct("<4s16sQ")
 _fingerprint: Fingerprint | None = None
+_changed, _sign = Fingerprint.changed, Guard.sign
 
 
 def warm_up() -> None:
@@ -79,16 +80,18 @@ class Student:
         self.notes: list[tuple[str, str]] = []
 
     def answer(self, asked: dict) -> bytes:
-        threads = set(sys._current_frames())
+        threads, failed, reply = set(sys._current_frames()), None, {}
         try:
             reply = {"load": self._load, "call": self._call, "run": self._run}[asked["op"]](asked)
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt too: the grader must know
-            reply = self._told(error)
-        finally:
-            self.guard.strict = False
+            failed = error
+        self.guard.strict = False
+        look_for_changes(self.guard)                      # first of all: it puts builtins back
+        if failed is not None:
+            reply = self._told(failed)
         sys.stdout.flush()
         sys.stderr.flush()
-        self._look_around(threads)
+        self._look_for_threads(threads)
         try:
             return encode(reply)
         except (ValueError, RecursionError) as error:
@@ -142,7 +145,7 @@ class Student:
 
     def _told(self, error: BaseException) -> dict:
         self.guard.strict = False
-        kind, seen, run, lives = "Raised", "", None, True
+        kind, run, lives = "Raised", None, True
         try:
             text = str(error)[:2000]
         except BaseException as other:  # noqa: BLE001 - a class of the student's
@@ -177,8 +180,7 @@ class Student:
             trace = trace.tb_next
         return found or box_runs.line_in_notes(error, self.guard.files)
 
-    def _look_around(self, threads: set[int]) -> None:
-        look_for_changes(self.guard)
+    def _look_for_threads(self, threads: set[int]) -> None:
         for _ in range(20):
             if not set(sys._current_frames()) - threads:
                 return
@@ -187,9 +189,10 @@ class Student:
 
 
 def look_for_changes(guard: Guard) -> None:
-    changed = _fingerprint.changed()
+    """By functions as they were at the start, for these may be what was changed."""
+    changed = _changed(_fingerprint)
     if changed:
-        guard.sign("Forbidden", f"your code changed {changed}")
+        _sign(guard, "Forbidden", f"your code changed {changed}")
 
 
 class Missing(Exception):

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 import types
 
 _SHALLOW = ("builtins", "os", "posixpath", "time", "threading", "msgpack", "numpy", "torch", "torch.nn.functional",
             "copy", "hashlib", "random", "math", "io", "socket", "json", "importlib")
 _DRESSED = "pslab.grade"                   # box_child.py itself changes what is visible of it
-_CODE = (types.FunctionType, types.BuiltinFunctionType, type)
+_now_builtin = vars(builtins)
 
 
 class Fingerprint:
@@ -20,6 +21,7 @@ class Fingerprint:
     def __init__(self):
         self._modules = {name: module for name, module in sys.modules.items()
                          if name in _SHALLOW or name == "pslab" or (name.startswith("pslab.") and name != _DRESSED)}
+        self._builtins = vars(builtins).copy()
         self._known = []                                  # (shown name, namespace, key, object, its code)
         for name, module in self._modules.items():
             self._take(name, vars(module), deep=name.startswith("pslab"))
@@ -27,7 +29,17 @@ class Fingerprint:
         self._take("torch.Tensor", vars(torch.Tensor), deep=False)
 
     def changed(self) -> str:
-        """The name of the first thing that is not what it was, or ''."""
+        """The name of the first thing that is not what it was, or ''.
+
+        Builtins are put back first, without the use of any: all that follows needs them.
+        """
+        first = ""
+        for name, value in self._builtins.items():
+            if name != "_" and _now_builtin.get(name) is not value:
+                _now_builtin[name] = value
+                first = first or f"builtins.{name}"
+        if first:
+            return first
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
                 return name
@@ -40,7 +52,7 @@ class Fingerprint:
     def _take(self, name: str, namespace, deep: bool) -> None:
         for key, value in namespace.items():
             inner = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
-            if isinstance(inner, (*_CODE, property)):
+            if callable(inner) or isinstance(inner, property):
                 self._known.append((_public(name), namespace, key, value, _code(value)))
             if deep and isinstance(inner, type) and inner.__module__ == name:
                 self._take(f"{name}.{key}", vars(inner), deep)

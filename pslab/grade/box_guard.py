@@ -23,7 +23,7 @@ _STARTS = {"os.system": "a shell command", "subprocess.Popen": "another program"
            "os.forkpty": "another process", "os.startfile": "another program"}
 _CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
             "os.chown", "os.utime", "os.setxattr", "os.removexattr", "os.chflags", "os.lchmod", "os.mkfifo",
-            "shutil.rmtree", "shutil.move", "shutil.copyfile", "tempfile.mkstemp", "tempfile.mkdtemp")
+            "shutil.rmtree", "shutil.move", "tempfile.mkstemp", "tempfile.mkdtemp")
 _SNOOPS = ("gc.get_objects", "gc.get_referrers", "resource.setrlimit", "resource.prlimit", "sys.addaudithook",
            "signal.pthread_kill")
 _DEVICES = ("/dev/null", "/dev/zero")
@@ -115,12 +115,15 @@ class Guard:
             self.refuse("left its folder by os.chdir")
 
     def _on_change(self, event, args) -> None:
-        for path in args[:2] if event in ("os.rename", "os.link", "os.symlink", "shutil.move", "shutil.copyfile") \
-                else args[:1]:
-            if isinstance(path, (str, bytes, os.PathLike)):
-                real = self._real(path)
-                if not self._inside(real) and event != "shutil.copyfile":
-                    self.refuse(f"changed {_shown(real)} ({event}), outside its folder")
+        paths = args[:2] if event in ("os.rename", "os.link", "os.symlink", "shutil.move") else args[:1]
+        for place_in_args, path in enumerate(paths):
+            if not isinstance(path, (str, bytes, os.PathLike)):
+                continue
+            real = self._real(path)
+            if event in ("os.link", "os.symlink") and place_in_args == 0:
+                self._check_secret(real, "linked to")     # what it points to stays as it is
+            elif not self._inside(real):
+                self.refuse(f"changed {_shown(real)} ({event}), outside its folder")
 
     def _on_kill(self, event, args) -> None:
         if args[0] != os.getpid():

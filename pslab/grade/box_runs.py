@@ -22,7 +22,7 @@ from .box_face import ExerciseComm
 from .box_guard import Guard
 from .box_signs import place
 
-_MARGIN = 0.8                   # of the time that the grader waits: so that the table of a stall comes before the end
+_MARGIN = 0.7                   # of the time that the grader waits: so that the table of a stall comes before the end
 
 
 def run(function, asked: dict, guard: Guard, limits: dict) -> dict:

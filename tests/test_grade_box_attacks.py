@@ -1,0 +1,157 @@
+"""What an answer may try: each ends as a clear verdict, the next question is answered, nothing is left behind."""
+
+import os
+import time
+
+import pytest
+from grade_box_watch import own_zygote
+
+from pslab.grade import failures
+from pslab.grade.box import Box, Limits, Source
+
+KIT = os.path.dirname(os.path.dirname(os.path.abspath(__import__("pslab").__file__)))
+LIMITS = Limits(wall_s=20, cpu_s=20, memory_bytes=256 << 20, output_bytes=100_000)
+OUTSIDE = f"/tmp/pslab-outside-{os.getpid()}"
+
+# name: (body of f, what it ends as, what the student reads)
+ATTACKS = {
+    "exits": ("import os; os._exit(0)", failures.Died, "exit code 0"),
+    "leaves Python": ("raise SystemExit(3)", failures.Raised, "left Python .SystemExit, code 3"),
+    "interrupts": ("raise KeyboardInterrupt", failures.Raised, "KeyboardInterrupt"),
+    "crashes": ("import faulthandler; faulthandler._sigsegv()", failures.Died, r"signal 11 \(SIGSEGV\)"),
+    "kills itself": ("import os; os.kill(os.getpid(), 9)", failures.Died, r"signal 9 \(SIGKILL\)"),
+    "kills others": ("import os; os.kill(os.getppid(), 9)", failures.Forbidden, "sent a signal"),
+    "uses ctypes": ("import ctypes; ctypes.string_at(0)", failures.Forbidden, "ctypes"),
+    "hogs memory": ("x = []\nwhile True: x.append(bytearray(b'x' * 2**20))", failures.OutOfMemory, "MiB of memory"),
+    "asks for all memory": ("import numpy as np; np.ones(2**40)", failures.OutOfMemory, "asked for more memory"),
+    "asks torch for it": ("import torch; torch.ones(2**40)", failures.OutOfMemory, "asked for more memory"),
+    "prints 50 MB": ("for _ in range(50): print('x' * 2**20)", failures.TooMuchOutput, "more than 100,000 bytes"),
+    "prints below Python": ("import os\nfor _ in range(50): os.write(1, b'x' * 2**20)", failures.TooMuchOutput,
+                            "printed more than"),
+    "prints and goes on": ("try:\n    print('x' * 10**6)\nexcept BaseException: pass\nwhile True: pass",
+                           failures.TooMuchOutput, "more than"),
+    "forks": ("import os; os.fork()", failures.Forbidden, "started another process"),
+    "runs a program": ("import subprocess; subprocess.run(['true'])", failures.Forbidden, "another program"),
+    "runs a shell": ("import os; os.system('true')", failures.Forbidden, "a shell command"),
+    "imports the judges": ("import pslab.exercises.lab9", failures.Forbidden, r"imported pslab\.exercises"),
+    "imports the box": ("import pslab.grade.judging", failures.Forbidden, r"imported pslab\.grade\.judging"),
+    "opens the judges": (f"return open('{KIT}/pslab/exercises/__init__.py').read()", failures.Forbidden,
+                         r"opened pslab/exercises/__init__\.py"),
+    "opens a solution": (f"return open('{KIT}/solutions/README.md').read()", failures.Forbidden, "opened solutions"),
+    "loads by a loader": (f"import importlib.util as u\ns = u.spec_from_file_location('m', '{KIT}/pslab/exercises/"
+                          "__init__.py')\nm = u.module_from_spec(s); s.loader.exec_module(m)", failures.Forbidden,
+                          "opened pslab/exercises"),
+    "asks inspect": ("import inspect, sys; import pslab.grade\nreturn inspect.getsource(sys.modules['pslab.grade'])",
+                     failures.Forbidden, r"opened pslab/grade/__init__\.py"),
+    "lists the judges": (f"import os; return os.listdir('{KIT}/pslab/exercises')", failures.Forbidden, "listed"),
+    "goes by links": (f"import os; os.symlink('{KIT}/pslab/exercises', 'x'); return open('x/__init__.py').read()",
+                      failures.Forbidden, "linked to pslab/exercises"),
+    "goes by folders": (f"import os; d = os.open('{KIT}/pslab', os.O_RDONLY)\n"
+                        "return os.open('exercises/__init__.py', os.O_RDONLY, dir_fd=d)", failures.Forbidden,
+                        "opened the folder"),
+    "swallows refusals": (f"try: open('{KIT}/solutions/README.md')\nexcept BaseException: pass\nreturn 1",
+                          failures.Forbidden, "opened solutions"),
+    "reads other processes": ("import os; return open(f'/proc/{os.getppid()}/environ', 'rb').read()",
+                              failures.Forbidden, "inside of a process"),
+    "writes outside": (f"open('{OUTSIDE}', 'w').write('x')", failures.Forbidden, f"wrote to {OUTSIDE}"),
+    "writes below Python": (f"import torch; torch.save(torch.ones(1), '{OUTSIDE}')", failures.Raised, "denied"),
+    "removes": ("import os; os.remove('/etc/hostname')", failures.Forbidden, "changed /etc/hostname"),
+    "shares memory": ("from multiprocessing import shared_memory as s; s.SharedMemory('pslab-x', True, 100)",
+                      failures.Raised, "denied"),
+    "connects": ("import socket; socket.create_connection(('192.0.2.1', 80), 1)", failures.Forbidden,
+                 r"192\.0\.2\.1"),
+    "asks for a name": ("import socket; socket.getaddrinfo('example.org', 80)", failures.Forbidden, "example.org"),
+    "changes the ledger": ("import pslab.comm as c; c.Ledger.total = lambda self, kind=None: 0", failures.Forbidden,
+                           r"changed pslab\.comm\.Ledger\.total"),
+    "changes code": ("import pslab.comm as c\nc.Ledger.add.__code__ = (lambda self, a, b, c, d: None).__code__",
+                     failures.Forbidden, r"changed pslab\.comm\.Ledger\.add"),
+    "changes builtins": ("import builtins; builtins.len = lambda x: 3", failures.Forbidden, r"changed builtins\.len"),
+    "changes numpy": ("import numpy; numpy.array_equal = lambda *a: True", failures.Forbidden, "numpy.array_equal"),
+    "changes modules": ("import sys; sys.modules['pslab.comm'] = sys", failures.Forbidden, "changed pslab.comm"),
+    "changes the guard": ("import sys; sys.modules['pslab.grade.box_guard'].Guard.sign = print", failures.Forbidden,
+                          "box_guard.Guard.sign"),
+    "changes fingerprints": ("import sys; sys.modules['pslab.grade.box_fingerprint'].Fingerprint.changed = lambda s: ''",
+                             failures.Forbidden, "Fingerprint.changed"),
+    "breaks builtins": ("import builtins\nfor n in ('isinstance', 'len', 'str', 'Exception', 'RuntimeError'): "
+                        "setattr(builtins, n, None)", failures.Forbidden, "changed builtins"),
+    "closes descriptors": ("import os; os.closerange(3, 1000)", failures.Died, "closed descriptors"),
+    "forges an answer": ("import os\nfor d in range(3, 60):\n    try: os.write(d, b'PSLB' + bytes(60))\n"
+                         "    except OSError: pass", failures.Forbidden, "bytes of its own"),
+    "hunts for objects": ("import gc; gc.get_objects()", failures.Forbidden, "gc.get_objects"),
+    "leaves a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+                        failures.Forbidden, "left a thread running"),
+    "raises its limits": ("import resource as r; r.setrlimit(r.RLIMIT_CPU, (99, 99))", failures.Forbidden, "setrlimit"),
+    "writes a huge file": ("open('x', 'wb').write(bytes(100 << 20))", failures.Raised, "File too large"),
+}
+LOOPS = {
+    "loops": "while True: pass",
+    "swallows all": "while True:\n    try:\n        time.sleep(0)\n    except BaseException:\n        pass",
+    "loops in compiled code": "sum(iter(int, 1))",
+    "ignores signals": "import signal\nfor s in range(1, 32):\n    if s not in (9, 19): signal.signal(s, lambda *a: 0)\n"
+                       "while True: pass",
+}
+
+
+@pytest.fixture(scope="module")
+def left():
+    with own_zygote() as nothing_left:
+        yield nothing_left
+
+
+def written(body: str, *parameters: str) -> Source:
+    lines = "\n    ".join(body.splitlines())
+    return Source.of_text(f"import time\ndef f({', '.join(parameters)}):\n    {lines}\ndef fine(): return 7\n")
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_ends_as_a_verdict(left, name):
+    body, kind, seen = ATTACKS[name]
+    with Box(written(body), LIMITS) as answers:
+        with pytest.raises(failures.AnswerFailed, match=seen) as caught:
+            answers.call("f")
+        assert type(caught.value) is kind
+        assert answers.call("fine") == 7
+    assert not os.path.exists(OUTSIDE)
+    left()
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_an_endless_loop_ends_at_its_deadline(left, name):
+    with Box(written(LOOPS[name]), LIMITS) as answers:
+        answers.call("fine")
+        started_s = time.monotonic()
+        with pytest.raises(failures.TimedOut, match=r"no answer within 0\.3 s") as caught:
+            answers.call("f", timeout_s=0.3)
+        assert time.monotonic() - started_s < 5
+        if name != "ignores signals":
+            assert caught.value.where.startswith("answer, line ")
+            assert caught.value.where.endswith(" in f")
+        assert answers.call("fine") == 7
+    left()
+
+
+RUNS = {
+    "uses a collective": ("from pslab.collectives import all_reduce\nall_reduce(comm, torch.ones(4))",
+                          failures.Forbidden, r"called pslab\.collectives\.all_reduce; this exercise asks you to build"),
+    "swallows that": ("from pslab.collectives import broadcast\ntry: broadcast(comm, torch.ones(4))\n"
+                      "except Exception: return 0", failures.Forbidden, r"pslab\.collectives\.broadcast"),
+    "hangs in recv": ("comm.recv(1 - comm.rank)", failures.Stalled, "recv.src=1"),
+    "prints on": ("while True: print('x' * 10_000)", failures.TooMuchOutput, "printed more than"),
+    "exits": ("import os; os._exit(5)", failures.Died, "exit code 5"),
+    "loops": ("while True: pass", failures.TimedOut, "computing|no answer"),
+    "reads the judges": (f"if comm.rank: open('{KIT}/pslab/exercises/__init__.py')", failures.Forbidden, "opened pslab"),
+    "forks": ("while True: __import__('os').fork()", failures.Forbidden, "started another process"),
+    "changes the kit": ("import pslab.comm as c; c.Ledger.add = print", failures.Forbidden, r"Ledger\.add"),
+}
+
+
+@pytest.mark.parametrize("world", ["sim", "process"])
+@pytest.mark.parametrize("name", RUNS)
+def test_an_attack_in_a_run_ends_as_a_verdict(left, name, world):
+    body, kind, seen = RUNS[name]
+    with Box(written("import torch\n" + body, "comm"), LIMITS) as answers:
+        with pytest.raises(failures.AnswerFailed, match=seen) as caught:
+            answers.run("f", 2, world=world, timeout_s=1.5 if kind in (failures.TimedOut, failures.Stalled) else 10)
+        assert type(caught.value) is kind
+        assert answers.call("fine") == 7
+    left()
