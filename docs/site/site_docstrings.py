@@ -62,7 +62,7 @@ def _prose(text: str) -> str:
         kept.append(piece)
         return f"\0{len(kept) - 1}\0"
 
-    text = _NAME.sub(lambda m: keep(f"``{m[2]}``"), text)
+    text = _NAME.sub(lambda m: keep(f"``{m[2].strip()}``") if m[2].strip() else m[0], text)
     text = _EMPHASIS.sub(lambda m: keep(m[0]), text)
     text = re.sub(r"([\\*|`])", r"\\\1", text)
     text = re.sub(r"_(?=\W|$)", r"\_", text)  # a word that ends in _ would be a link

@@ -33,11 +33,16 @@ def _entries(table: list[str]) -> list[str]:
     head, _, *rows = table
     if _cells(head)[0] not in ("term", "letter"):
         return table
-    written = ["````{glossary}"]
+    written = ["```{glossary}"]
     for row in rows:
         names, meaning = _cells(row)
-        written += [*_names(names), f"  {meaning}", ""]
-    return [*written, "````"]
+        pairs = list(zip(_names(names), _COMMA.split(meaning)))
+        if _cells(head)[0] == "letter" and len(pairs) == len(_names(names)) == len(_COMMA.split(meaning)):
+            for name, its in pairs:  # "K, S | workers, servers" are two terms, each with its own meaning
+                written += [name, f"  {its}", ""]
+        else:
+            written += [*_names(names), f"  {meaning}", ""]
+    return [*written, "```"]
 
 
 def _cells(line: str) -> list[str]:

@@ -70,6 +70,9 @@ def stage(root: Path, folder: Path) -> Staged:
     for name, text in api.items():
         (folder / "api").mkdir(exist_ok=True)
         (folder / "api" / name).write_text(text, encoding="utf-8")
+    for page in pages.values():
+        if found := re.fullmatch(r"class/(\d+)_(\d+)\.md", page):
+            _add_handout(folder / page, f"{int(found[1])}.{int(found[2])}")
     if (root / "docs" / "img").is_dir():
         shutil.copytree(root / "docs" / "img", folder / "img")
     return Staged(pages, menu)
@@ -88,6 +91,15 @@ def find_pages(root: Path) -> dict[str, str]:
     if "docs/site/index.md" not in found or not any(page.endswith(".ipynb") for page in found):
         raise ValueError(f"{root} is no checkout of the course: a front page {FRONT} and chapters are needed")
     return found
+
+
+def _add_handout(page: Path, chapter: str) -> None:
+    """Make the chapter's handout beside the page of its class, and link it there."""
+    from pslab.classroom import write_handout
+
+    write_handout(chapter, page.with_name(f"{page.stem}_handout.pdf"))
+    link = f"{{download}}`The handout, one A4 page <{page.stem}_handout.pdf>`"
+    page.write_text(f"{page.read_text(encoding='utf-8').rstrip()}\n\n{link}\n", encoding="utf-8")
 
 
 def _menu(pages: list[str]) -> dict[str, list[str]]:

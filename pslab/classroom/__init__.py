@@ -24,8 +24,9 @@ from .command import (
     main_question,
     main_rehearse,
 )
+from .handout import write_handout
 from .poll import Poll
 from .questions import Question, exit_question
 
 __all__ = ["Chapter", "Poll", "Question", "add_handout_arguments", "add_question_arguments", "exit_question",
-           "main_handout", "main_question", "main_rehearse", "open_chapter", "read_page"]
+           "main_handout", "main_question", "main_rehearse", "open_chapter", "read_page", "write_handout"]

@@ -73,7 +73,8 @@ def open_chapter(number: str, root: Path | None = None) -> Chapter:
 
 
 def read_page(text: str) -> tuple[Slot, ...]:
-    """The slots of a run-of-show page: a heading `## 5–20 min · title`, under it lines `- Live: `words of a cell``."""
+    """The slots of a run-of-show page: a heading `## 5–20 min · title`, under it lines that begin with `- Live:`
+    and name a cell by some of its words, in backticks."""
     slots: list[Slot] = []
     for line in text.splitlines():
         if found := _SLOT.match(line):

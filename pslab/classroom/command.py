@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from .chapter import open_chapter
+from .handout import write_handout
 from .questions import exit_question
 
 
@@ -41,8 +42,6 @@ def add_handout_arguments(parser) -> None:
 
 def main_handout(options) -> int:
     """Write the one-page handout of a chapter."""
-    from .handout import write_handout
-
     path = write_handout(options.chapter, options.out, seed=options.seed, answers=options.answers)
     print(f"one A4 page: {path}")
     return 0

@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import struct
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ def rehearse(chapter: Chapter, *, stage: bool = False, limit_s: float = DEMO_LIM
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    if record is not None and record.suffix != ".ipynb":
+        raise ValueError(f"record={str(record)!r}; a name that ends in .ipynb is needed")
     live = chapter.live
     if not live:
         raise ValueError(f"chapter {chapter.number} has no code cell to show")
@@ -86,7 +89,8 @@ def rehearse(chapter: Chapter, *, stage: bool = False, limit_s: float = DEMO_LIM
                             resources={"metadata": {"path": str(chapter.notebook.parent)}})
     client.store_widget_state = False
     done = Rehearsal(chapter.number, stage)
-    with client.setup_kernel(env=_environment(stage)):
+    # progress and predictions of a rehearsal go to a folder that is gone afterwards
+    with tempfile.TemporaryDirectory() as home, client.setup_kernel(env=_environment(stage, home)):
         for place, cell in enumerate(chapter.cells):
             if cell.number > live[-1].number:
                 break
@@ -101,9 +105,8 @@ def rehearse(chapter: Chapter, *, stage: bool = False, limit_s: float = DEMO_LIM
             except DeadKernelError:
                 problem, stop = "the kernel died in it", True
             seconds = time.perf_counter() - start
-            problem = problem or _slow(seconds, limit_s)
-            if stage and not problem:
-                problem = _too_large(notebook.cells[cell.number - 1])
+            if cell in live and not problem:  # what nobody waits for or looks at may be slow and large
+                problem = _slow(seconds, limit_s) or (_too_large(notebook.cells[cell.number - 1]) if stage else "")
             done.shown.append(Shown(cell, seconds, problem))
             told(done.shown[-1])
             if stop:
@@ -134,8 +137,12 @@ def summary(done: Rehearsal, chapter: Chapter) -> str:
     if live:
         slowest = max(live, key=lambda shown: shown.seconds)
         lines.append(f"The slowest demonstration is cell {slowest.cell.number} with {slowest.seconds:.2f} s.")
+    slow = [shown for shown in done.shown if shown.seconds > DEMO_LIMIT_S and shown not in live]
+    for shown in slow:
+        lines.append(f"Cell {shown.cell.number} is no demonstration and takes {shown.seconds:.1f} s: run it before the "
+                     "class.")
     if done.warmth:
-        lines.append(f"Two processes in this kernel: first call {done.warmth['first_call_s']:.2f} s, warm call "
+        lines.append(f"Two more processes in this kernel: first call {done.warmth['first_call_s']:.2f} s, warm call "
                      f"{1e3 * done.warmth['warm_call_s']:.1f} ms.")
     for cell in done.not_run:
         what = cell.live or cell.source.strip().splitlines()[0]
@@ -164,8 +171,9 @@ def as_json(done: Rehearsal) -> dict:
     }
 
 
-def _environment(stage: bool) -> dict[str, str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PSLAB_STYLE": "stage" if stage else "quiet"}
+def _environment(stage: bool, home: str) -> dict[str, str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PSLAB_HOME": home}
+    environment["PSLAB_STYLE"] = "stage" if stage else "quiet"
     environment.pop("MPLBACKEND", None)  # the kernel's own inline backend
     return environment
 

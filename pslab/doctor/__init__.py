@@ -30,6 +30,8 @@ def add_arguments(parser) -> None:
                         help="rehearse a chapter's demonstrations in place of looking at the machine: --class 11.9")
     parser.add_argument("--stage", action="store_true",
                         help="with --class: pictures for a projector, large type, 1280 x 720")
+    parser.add_argument("--record", metavar="FILE",
+                        help="with --class: write the notebook with the outputs of this rehearsal to FILE (.ipynb)")
 
 
 def main(options) -> int:
@@ -37,11 +39,16 @@ def main(options) -> int:
     if options.chapter:
         if options.quick:
             raise ValueError("--quick has no meaning with --class: a rehearsal runs the chapter's cells")
-        from pslab import classroom
-
-        return classroom.main_rehearse(options.chapter, stage=options.stage, json_file=options.json)
-    if options.stage:
-        raise ValueError("--stage needs --class CHAPTER, for example --class 11.9")
+        try:
+            from pslab import classroom
+        except ModuleNotFoundError as error:
+            raise ValueError(f"the package {error.name!r} is missing; `pslab doctor`, without --class, says what to do"
+                             ) from None
+        return classroom.main_rehearse(options.chapter, stage=options.stage, json_file=options.json,
+                                       record=options.record)
+    for name in ("stage", "record"):
+        if getattr(options, name):
+            raise ValueError(f"--{name} needs --class CHAPTER, for example --class 11.9")
     return _examine(options)
 
 
