@@ -7,7 +7,7 @@
     installed.py  Python and packages, held against what the package itself asks for
     machine.py    system, cores, memory, folders, browser, GPU, data
     tried.py      what is really done: a simulated ring, an all-reduce in two processes, Gloo, torchrun, a kernel
-    examine.py    all probes in order
+    probes.py     all probes in order
     course.py     from findings to the parts of the course that run
     words.py      the report on the screen and as JSON
 
@@ -16,8 +16,8 @@
 
 from __future__ import annotations
 
-from .examine import examine
 from .finding import Ability, Finding, Report
+from .probes import examine
 
 __all__ = ["Ability", "Finding", "Report", "add_arguments", "examine", "main"]
 
