@@ -99,9 +99,8 @@ def _named(exercise: Exercise, functions: tuple) -> dict[str, Callable]:
 
 def _recorded(report: Report) -> tuple[int]:
     """Write the outcome into the progress file; (hints shown so far,). A file that cannot be written stops no check."""
-    state = "not yet" if report.not_yet else "passes" if report.passed else "fails"
     try:
-        note = progress.record(report.exercise.id, state, report.score, report.points)
+        note = progress.record(report.exercise.id, report.state, report.score, report.points)
         if note:
             print(note)
         return (progress.hints_shown(report.exercise.id),)

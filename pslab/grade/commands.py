@@ -59,7 +59,7 @@ def run_check(args) -> int:
         if note:
             print(note)
     for report in reports:
-        if not report.passed and not report.not_yet:
+        if report.state == "fails":
             print()
             feedback.show(report, _hints(report.exercise.id))
     print()
@@ -137,7 +137,8 @@ def table(reports: list[Report]) -> str:
     for report in reports:
         e, passing = report.exercise, sum(v.passed for _, v in report.verdicts)
         title = e.title + ("" if e.core else " (optional)")
-        rows.append((e.id, title, _state(report), "" if report.not_yet else f"{passing} of {len(report.verdicts)}"))
+        checks = f"{passing} of {len(report.verdicts)}" if report.state in ("passes", "fails") else ""
+        rows.append((e.id, title, report.state, checks))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
@@ -153,13 +154,9 @@ def summary(reports: list[Report]) -> str:
     return words + (f" {left} hidden {'one runs' if left == 1 else 'ones run'} when it is graded." if left else "")
 
 
-def _state(report: Report) -> str:
-    return "not yet" if report.not_yet else "passes" if report.passed else "fails"
-
-
 def _record(report: Report) -> str:
     try:
-        return progress.record(report.exercise.id, _state(report), report.score, report.points)
+        return progress.record(report.exercise.id, report.state, report.score, report.points)
     except OSError as error:
         return f"(your progress could not be saved: {error})"
 

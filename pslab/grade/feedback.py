@@ -32,16 +32,22 @@ def text(report: Report, hints_shown: int = 0) -> str:
         return f"{e.id}: not yet"
     if not report.verdicts:
         return f"{e.id} {e.title}: nothing was checked"
+    if report.missing:
+        return f"{e.id} {e.title}: {report.verdicts[0][1].seen}"
     lines = [headline(report)]
+    width = max(len(_name(criterion)) for criterion, _ in report.verdicts)
     told = None
     for criterion, verdict in report.verdicts:
         if verdict.passed:
-            lines.append(_line("passes", criterion, cost(verdict)))
+            words = cost(verdict)
         elif told is not None and _same(told[1], verdict):
-            lines.append(_line("fails", criterion, f"as {told[0].name!r}"))
+            words = f"as {told[0].name!r}"
         else:
+            words = ""
+        state = "passes" if verdict.passed else "fails"
+        lines.append(f"  {state:<6}  {_name(criterion):<{width}}  {words}".rstrip())
+        if not verdict.passed and not words:
             told = (criterion, verdict)
-            lines.append(_line("fails", criterion))
             lines += _reasons(report, verdict)
     if report.passed:
         return "\n".join([*lines, closing(report)])
@@ -61,7 +67,7 @@ def closing(report: Report) -> str:
         return f"The public checks pass; {left} hidden {'one runs' if left == 1 else 'ones run'} when it is graded."
     many = len(report.verdicts) > 1
     what = f"All {len(report.verdicts)} checks pass" if many else "The check passes"
-    return f"{what}; this exercise has no hidden ones."
+    return f"{what}, the hidden ones too." if report.exercise.hidden else f"{what}; this exercise has no hidden ones."
 
 
 def hint(report: Report, shown: int = 0) -> str:
@@ -99,7 +105,7 @@ def picture(report: Report):
 def show(report: Report, hints_shown: int = 0) -> None:
     """Print the text; then the picture, in a notebook as an image (with its twin), in a terminal as the twin."""
     print(text(report, hints_shown))
-    if report.not_yet:
+    if report.not_yet or report.missing:
         return
     drawn = picture(report)
     if drawn is not None:
@@ -126,9 +132,8 @@ def asserting() -> bool:
     return bool(os.environ.get("NBGRADER_EXECUTION")) or os.environ.get("PSLAB_ASSERT") == "1"
 
 
-def _line(state: str, criterion: Criterion, rest: str = "") -> str:
-    name = criterion.name + (" (hidden)" if criterion.hidden else "")
-    return f"  {state:<7} {name:<22} {rest}".rstrip()
+def _name(criterion: Criterion) -> str:
+    return criterion.name + (" (hidden)" if criterion.hidden else "")
 
 
 def _reasons(report: Report, verdict: Verdict):

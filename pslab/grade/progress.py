@@ -71,10 +71,10 @@ def changing(where: Path | None = None):
 
 
 def record(exercise_id: str, state: str, score: int, points: int, where: Path | None = None) -> str:
-    """Note a check's outcome ('passes', 'fails', 'not yet'); returns a sentence for the student, or ''."""
+    """Note a check's outcome (a Report's state); returns a sentence for the student, or ''."""
     with changing(where) as (data, notes):
         entry = data["exercises"].setdefault(exercise_id, {"state": state, "tries": 0, "hints": 0})
-        if state != "not yet":
+        if state in ("passes", "fails"):
             entry["tries"] = entry.get("tries", 0) + 1
         entry["state"], entry["points"] = state, f"{score} of {points}"
         if state == "passes":

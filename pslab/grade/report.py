@@ -51,6 +51,18 @@ class Report:
         return any(v.misconception == "all/not-yet" for _, v in self.verdicts)
 
     @property
+    def missing(self) -> bool:
+        """There is no function of one of the exercise's names."""
+        return any(v.misconception == "all/missing" for _, v in self.verdicts)
+
+    @property
+    def state(self) -> str:
+        """'not yet', 'missing', 'passes' or 'fails', in this order of importance."""
+        if self.not_yet or self.missing:
+            return "not yet" if self.not_yet else "missing"
+        return "passes" if self.passed else "fails"
+
+    @property
     def points(self) -> int:
         """What the criteria that ran are worth."""
         return sum(c.points for c, _ in self.verdicts)
