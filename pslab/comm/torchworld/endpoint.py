@@ -30,7 +30,7 @@ PATIENCE_S = 0.05
 BETWEEN_POLLS_S = 0.2                         # who stays away longer after a poll in vain has been computing
 DEVICE = 16                                   # a flag beside those of wire.py: the payload lies on an accelerator
 SENT = wire.CREDIT
-VALS, KEYS, HEADERS = KINDS.index("vals"), KINDS.index("keys"), KINDS.index("header")
+VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "header", "retry"))
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
@@ -207,7 +207,7 @@ class TorchEndpoint(Lines, Endpoint):
 
     # ---- mail -------------------------------------------------------------------------------------------------------
 
-    def post(self, dst, ctx, kind, meta, tensors):
+    def post(self, dst, ctx, kind, meta, tensors, retry=False):
         views = [arrays.view(tensor, f"tensors[{i}]") for i, tensor in enumerate(tensors)]
         descriptor, head_bytes = wire.describe_mail(kind, meta, views)
         size = sum(array.nbytes for array, _ in views)
@@ -217,9 +217,12 @@ class TorchEndpoint(Lines, Endpoint):
             self.letters.setdefault(ctx, deque()).append(Mail(self.rank, kind, meta, copies))
             return
         keys = sum(array.nbytes for array, name in views if name in _INTEGERS)
-        self.counts[dst, VALS] += size - keys
-        self.counts[dst, KEYS] += keys
-        self.counts[dst, HEADERS] += head_bytes
+        if retry:
+            self.counts[dst, RETRIES] += size + head_bytes
+        else:
+            self.counts[dst, VALS] += size - keys
+            self.counts[dst, KEYS] += keys
+            self.counts[dst, HEADERS] += head_bytes
         self.sent[dst] += 1
         self._write_letter(dst, ctx, 0, descriptor, views, size)
 
