@@ -202,7 +202,7 @@ MEASURE = Exercise(
     id="9.5", lab="9", title="Measure the three, predicted first", names=("predict_bytes", "finish_order"),
     signature="def predict_bytes(K: int, V: int, D: int, n: int) -> dict[str, int]\n"
               "def finish_order(K: int, V: int, D: int, n: int, latency_s: float, bandwidth_Bps: float) -> list[str]",
-    points=25, minutes=25, difficulty=3, core=False, prerequisites=("9.1",),
+    points=25, minutes=25, difficulty=3, core=False, prerequisites=("9.1",), forbidden=("pslab.cost",),
     goal="For one step on a table of V rows, n of them touched by each of K workers, one server: bytes over all links "
          "of the dense ring, the server and the sparse all-gather, equal to the ledger; and which finishes first, "
          "second, last on given links.",

@@ -236,7 +236,7 @@ def _by_bytes(rng):
 RECOMMEND = Exercise(
     id="9.2", lab="9", title="Which architecture, and what binds", names=("recommend",),
     signature="def recommend(spec: dict) -> tuple[str, str]",
-    points=20, minutes=20, difficulty=2, core=True, prerequisites=("9.1",), chapter_number="11.9.2",
+    points=20, minutes=20, difficulty=2, core=True, prerequisites=("9.1",), chapter_number="11.9.2", forbidden=("pslab.cost",),
     goal="For one group of parameters: the architecture and the one reason that settles it. Four questions in a fixed "
          "order: capacity, elastic, straggler, bytes through the busiest port.",
     example='recommend({... a copy of 1.8 TB on workers of 80 GB ...}) -> ("server", "capacity")',
@@ -246,8 +246,7 @@ RECOMMEND = Exercise(
         "A copy is rows · row_bytes · (1 + optimizer_slots). A transient straggler is bridged by any staleness above "
         "0, a persistent one only by staleness == float('inf'); with staleness 0 everybody waits anyway.",
         "Busiest direction of the busiest port, n = rows_per_worker: ring 2·(K−1)/K of the group; gather "
-        "(K−1)·n·(row + key); server max(K·⌈n/S⌉, n)·(row + 2·key). A dense group, n == rows, needs no keys. "
-        "`pslab.cost` has these: ring_all_reduce, sparse_all_gather, sparse_server, parameter_server.",
+        "(K−1)·n·(row + key); server max(K·⌈n/S⌉, n)·(row + 2·key). A dense group, n == rows, needs no keys.",
     ),
     misconceptions=MISCONCEPTIONS,
     criteria=(

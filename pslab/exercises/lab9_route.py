@@ -204,7 +204,7 @@ def _short(value) -> str:
 ROUTE = Exercise(
     id="9.4", lab="9", title="Route a model's parameters", names=("route",),
     signature="def route(model: dict) -> dict[str, str]",
-    points=20, minutes=20, difficulty=2, core=False, prerequisites=("9.1",),
+    points=20, minutes=20, difficulty=2, core=False, prerequisites=("9.1",), forbidden=("pslab.cost",),
     goal="A plan, {name: 'all-reduce' or 'server'}, for every parameter that gets a gradient, that moves as few bytes "
          "over all links as any plan can (at most 1.05 times the best).",
     example='route({... a dense layer "top" and a table "item" ...}) -> {"top": "all-reduce", "item": "server"}',

@@ -6,7 +6,7 @@ from pslab import collectives
 
 BASE = "right_root"
 REFUSED_BY = "the case done by hand"
-MISCONCEPTION = "all/raised"
+MISCONCEPTION = "all/forbidden"
 
 
 def combine_dense(comm, ids, grads, table):

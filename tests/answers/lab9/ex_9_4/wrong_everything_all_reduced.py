@@ -1,0 +1,8 @@
+"""All-reduces everything."""
+
+REFUSED_BY = "two names, one parameter"
+MISCONCEPTION = "9/embedding-gradient-is-dense"
+
+
+def route(model):
+    return {p["name"]: "all-reduce" for p in model["parameters"] if p["trainable"]}

@@ -1,0 +1,19 @@
+"""Decides for each name alone."""
+
+import math
+
+REFUSED_BY = "two names, one parameter"
+MISCONCEPTION = "9/tied-is-one"
+
+
+def route(model):
+    K, key = model["workers"], model["key_bytes"]
+    plan = {}
+    for p in model["parameters"]:
+        if not p["trainable"]:
+            continue
+        V, row = p["shape"][0], 4 * math.prod(p["shape"][1:])
+        n = p["touched"]
+        ring, server = 2 * (K - 1) * V * row, 2 * K * n * (row + key)
+        plan[p["name"]] = "all-reduce" if ring <= server else "server"
+    return plan
