@@ -217,6 +217,7 @@ class Watched:
 
     def __init__(self, comm):
         self.rank, self.world_size, self._comm, self.open = comm.rank, comm.world_size, comm, 0
+        self.shares_memory = comm.shares_memory
 
     def isend(self, *args):
         self.open += 1

@@ -42,14 +42,18 @@ def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Ten
     return pieces
 
 
-def ring_gather(comm: Comm, pieces: Pieces | list, tag: int) -> None:
+def ring_gather(comm: Comm, pieces: Pieces | list, tag: int, mine=None) -> None:
     """The walk of the picture, from pieces[comm.rank] alone to all of them.
 
-    An entry is either memory to receive into, or None: then a tensor of the size that came is put there.
+    An entry is either memory to receive into, or None: then a tensor of the size that came is put there. `mine`: what
+    to send for pieces[comm.rank], when the same lies somewhere else too.
     """
     rank, size = comm.rank, comm.world_size
     right, left = (rank + 1) % size, (rank - 1) % size
-    newest = pieces[rank]
+    newest = pieces[rank] if mine is None else mine
+    if comm.shares_memory and size > 2:
+        _relay(comm, pieces, tag, newest)
+        return
     for step in range(size - 1):
         coming = (rank - 1 - step) % size
         place = pieces[coming]
@@ -58,3 +62,25 @@ def ring_gather(comm: Comm, pieces: Pieces | list, tag: int) -> None:
         sending.wait()
         if place is None:
             pieces[coming] = newest
+
+
+def _relay(comm: Comm, pieces: Pieces | list, tag: int, newest) -> None:
+    """The same walk where ranks read each other's memory: what arrives is passed on without copying it again.
+
+    A sender's wait ends when the last rank has read its piece: so all waiting is done after all receiving.
+    """
+    rank, size = comm.rank, comm.world_size
+    right, left = (rank + 1) % size, (rank - 1) % size
+    sending = [comm.isend(newest, right, tag)]
+    for step in range(size - 1):
+        coming = (rank - 1 - step) % size
+        place = pieces[coming]
+        if step < size - 2:
+            newest, work = comm.relay(left, right, tag, out=place)
+            sending.append(work)
+        else:
+            newest = comm.recv(left, tag, out=place)     # the right neighbour's own
+        if place is None:
+            pieces[coming] = newest
+    for work in sending:
+        work.wait()

@@ -20,7 +20,7 @@ from __future__ import annotations
 from pslab.comm import Comm
 
 from .all_gather import ring_gather
-from .chunks import TAGS, Pieces, check_algorithm, check_op, copy_back, flat_inout
+from .chunks import TAGS, Pieces, check_algorithm, check_op, copy_back, flat_inout, kit_pieces
 from .reduce_scatter import ring_reduce
 
 
@@ -39,9 +39,11 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") 
     row = flat_inout(tensor)
     travelling_op = check_op(op, row)
     pieces = Pieces(row, comm.world_size)
-    ring_reduce(comm, pieces, travelling_op, TAGS["all_reduce"])
+    scratch = kit_pieces(comm, pieces)
+    mine = ring_reduce(comm, pieces, travelling_op, TAGS["all_reduce"], scratch)
     if op == "mean":
-        mine = pieces[comm.rank]
         mine /= comm.world_size                          # each owner divides its own piece: P/K divisions, not P
-    ring_gather(comm, pieces, TAGS["all_reduce"])
+    if scratch is not None:
+        pieces[comm.rank][...] = mine
+    ring_gather(comm, pieces, TAGS["all_reduce"], mine)
     copy_back(row, tensor)

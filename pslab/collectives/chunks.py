@@ -86,6 +86,23 @@ class Pieces:
         return self.row[start:start + self.short]
 
 
+def kit_pieces(comm, pieces: Pieces) -> list[Flat] | None:
+    """Two pieces in memory that is sent from without staging; None where that would save nothing.
+
+    With K = 2 nothing is passed on, and copying once, through cached staging slots, is as good.
+    """
+    if comm.world_size < 3 or not comm.shares_memory or not comm.stages(pieces[0]):
+        return None
+    return [empty_like(comm.empty, pieces[0]) for _ in range(2)]
+
+
+def empty_like(make, piece: Flat) -> Flat:
+    """What `make(shape, dtype=…)` gives, in the piece's length, dtype and kind."""
+    if isinstance(piece, np.ndarray):
+        return make(piece.shape, dtype=torch.from_numpy(piece).dtype).numpy()
+    return make(piece.shape, dtype=piece.dtype)
+
+
 def as_tensor(array: Flat) -> torch.Tensor:
     """The tensor over the same memory."""
     return torch.from_numpy(array) if isinstance(array, np.ndarray) else array

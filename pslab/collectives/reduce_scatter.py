@@ -21,7 +21,7 @@ import torch
 
 from pslab.comm import Comm
 
-from .chunks import TAGS, Pieces, check_algorithm, check_op, flat, owned
+from .chunks import TAGS, Flat, Pieces, check_algorithm, check_op, flat, owned
 
 
 def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:
@@ -45,14 +45,24 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     return owned(mine)                                   # a copy, so that the other K−1 pieces can be freed
 
 
-def ring_reduce(comm: Comm, pieces: Pieces, op: str, tag: int) -> None:
-    """The walk of the picture, in place: afterwards pieces[comm.rank] is complete, the others hold partial sums."""
+def ring_reduce(comm: Comm, pieces: Pieces, op: str, tag: int, scratch: list[Flat] | None = None) -> Flat:
+    """The walk of the picture; returns piece comm.rank, complete.
+
+    In place, then the other pieces hold partial sums afterwards. Or, with `scratch`, two pieces long enough for each:
+    the sums grow there, in turn, and `pieces` stay as they are.
+    """
     rank, size = comm.rank, comm.world_size
     right, left = (rank + 1) % size, (rank - 1) % size
     grown = pieces[left]                                 # the first to leave is the left neighbour's
     for step in range(size - 1):
-        next_ = pieces[(rank - 2 - step) % size]
+        mine = pieces[(rank - 2 - step) % size]
         sending = comm.isend(grown, right, tag)          # not `send`: all ranks would wait for their right neighbour
-        comm.recv(left, tag, out=next_, op=op)           # next_ += what the left neighbour has of it so far
+        if scratch is None:
+            next_ = mine
+            comm.recv(left, tag, out=next_, op=op)       # next_ += what the left neighbour has of it so far
+        else:
+            next_ = scratch[step % 2][:len(mine)]
+            comm.recv(left, tag, out=next_, op=op, plus=mine)
         sending.wait()
         grown = next_                                    # and on it goes
+    return grown

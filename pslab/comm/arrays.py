@@ -89,20 +89,31 @@ def dtype_name(dtype) -> str:
     return name
 
 
+def check_alike(plus, out) -> np.ndarray:
+    """The view of `plus`, which must have the shape and dtype of `out`."""
+    first, name = view(plus, "plus")
+    array, out_name = out_view(out)
+    if name != out_name or first.shape != array.shape:
+        raise ValueError(f"plus is {name}{list(first.shape)} and out {out_name}{list(array.shape)}; dtype and shape "
+                         f"must be equal")
+    return first
+
+
 def check_op(op) -> None:
     if op not in OPS:
         raise ValueError(f"op={op!r}; allowed: None (copy), 'sum', 'max', 'min', 'prod'")
 
 
-def land(out: np.ndarray, piece: np.ndarray, op: str | None, name: str) -> None:
-    """Write `piece` into `out` (op None), or reduce it into `out` in place. Same shape, same dtype."""
+def land(out: np.ndarray, piece: np.ndarray, op: str | None, name: str, plus: np.ndarray | None = None) -> None:
+    """Write `piece` into `out` (op None), or plus (op) piece; without `plus`, out (op) piece. Same shape and dtype."""
     if op is None:
         out[...] = piece
-    elif name == "bfloat16" or name == "bool":
-        into = tensor_of(out, name)
-        _TORCH_OP[op](into, tensor_of(piece, name), out=into)
+        return
+    first = out if plus is None else plus
+    if name == "bfloat16" or name == "bool":
+        _TORCH_OP[op](tensor_of(first, name), tensor_of(piece, name), out=tensor_of(out, name))
     else:
-        _UFUNC[op](out, piece, out=out)
+        _UFUNC[op](first, piece, out=out)
 
 
 def check_fits(out: np.ndarray, out_name: str, shape: tuple, name: str, src: int, rank: int) -> None:

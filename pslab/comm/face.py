@@ -24,33 +24,9 @@ import numpy as np
 import torch
 
 from . import arrays
+from .link import Link  # noqa: F401 - part of the face
 
 MAX_TAG = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Link:
-    """The port model: a message of n bytes holds its sender's outgoing and its receiver's incoming port for
-    overhead_s + n / bandwidth_Bps seconds, first come first served, and arrives latency_s later.
-
-    The α of the textbooks is overhead_s + latency_s; bandwidth_Bps is bytes per second of a port in each direction.
-    """
-
-    latency_s: float = 10e-6
-    overhead_s: float = 0.0
-    bandwidth_Bps: float = 12.5e9
-
-    def __post_init__(self):
-        for name in ("latency_s", "overhead_s"):
-            value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name}={value}; a number of seconds, 0 or more, is needed")
-        if not self.bandwidth_Bps > 0:
-            raise ValueError(f"bandwidth_Bps={self.bandwidth_Bps}; must be above 0 (bytes per second)")
-
-    def port_s(self, payload_bytes: int) -> float:
-        """Seconds that a message of payload_bytes holds each of its two ports."""
-        return self.overhead_s + payload_bytes / self.bandwidth_Bps
 
 
 @dataclass
@@ -89,6 +65,7 @@ class Endpoint(ABC):
     rank: int
     world_size: int
     seed: int
+    shares_memory = False
 
     @abstractmethod
     def isend(self, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool) -> Work: ...
@@ -109,6 +86,18 @@ class Endpoint(ABC):
 
     def empty(self, shape, name: str) -> torch.Tensor:
         return arrays.tensor_of(arrays.empty(shape, name), name)
+
+    def stages(self, array: np.ndarray) -> bool:
+        return False
+
+    def irecv_plus(self, src: int, ctx: int, tag: int, out, op: str, plus: np.ndarray) -> Work:
+        arrays.out_view(out)[0][...] = plus
+        return self.irecv(src, ctx, tag, out, op, False)
+
+    def relay(self, src: int, dst: int, ctx: int, tag: int, out) -> tuple[torch.Tensor, Work]:
+        tensor = self.irecv(src, ctx, tag, out, None, False).wait()
+        array, name = arrays.view(tensor)
+        return tensor, self.isend(array, name, dst, ctx, tag, False, False)
 
 
 class Comm:
@@ -137,21 +126,50 @@ class Comm:
         array, name = arrays.view(tensor)
         return self._endpoint.isend(array, name, self._peer(dst, "dst"), self._ctx, _tag(tag), False, False)
 
-    def recv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, timeout_s: float | None = None):
+    def recv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, plus=None,
+             timeout_s: float | None = None):
         """The next tensor from src with this tag, in the order they were sent.
 
         With `out` it is written there, or reduced into it by `op` ('sum', 'max', 'min', 'prod'); `out` is returned.
-        ValueError, on both sides, when shape or dtype is not out's. TimeoutError after timeout_s.
+        With `plus` too, out = plus (op) what came, in one pass, and plus stays as it is: for `out` in memory that is
+        cheaper to send from (see `empty`). ValueError, on both sides, when shape or dtype is not out's. TimeoutError
+        after timeout_s.
         """
-        return self.irecv(src, tag, out=out, op=op).wait(timeout_s)
+        return self.irecv(src, tag, out=out, op=op, plus=plus).wait(timeout_s)
 
-    def irecv(self, src: int, tag: int = 0, *, out=None, op: str | None = None) -> Work:
-        """Start receiving; `wait()` gives the tensor. Receives of one (src, tag) are served in the order posted."""
+    def irecv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, plus=None) -> Work:
+        """Start receiving; `wait()` gives the tensor. Receives of one (src, tag) are served in the order posted.
+
+        `out` and `plus` must stay untouched until then.
+        """
         if op is not None:
             arrays.check_op(op)
             if out is None:
                 raise ValueError(f"op={op!r} reduces into out=, which is missing")
-        return self._endpoint.irecv(self._peer(src, "src"), self._ctx, _tag(tag), out, op, False)
+        if plus is None:
+            return self._endpoint.irecv(self._peer(src, "src"), self._ctx, _tag(tag), out, op, False)
+        if op is None:
+            raise ValueError("plus= is reduced with what comes, by op=, which is missing")
+        first = arrays.check_alike(plus, out)
+        return self._endpoint.irecv_plus(self._peer(src, "src"), self._ctx, _tag(tag), out, op, first)
+
+    def relay(self, src: int, dst: int, tag: int = 0, *, out=None) -> tuple[torch.Tensor, Work]:
+        """Receive from src and send the same on to dst: (the tensor, or `out`; the work of sending it on).
+
+        As recv and then isend, also in the ledger; but what lies in shared memory is not copied for its onward way:
+        dst reads it where it lies, and only then has its first sender's `wait()` an end. So in a ring of relays wait
+        for nothing sent before everything is received.
+        """
+        return self._endpoint.relay(self._peer(src, "src"), self._peer(dst, "dst"), self._ctx, _tag(tag), out)
+
+    def stages(self, tensor) -> bool:
+        """Whether sending this tensor copies it into shared memory first, which sending from `empty` does not."""
+        return self._endpoint.stages(arrays.view(tensor)[0])
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether ranks read large tensors in each other's memory: then `relay` and `empty` save copies."""
+        return self._endpoint.shares_memory
 
     def empty(self, shape, dtype=torch.float32) -> torch.Tensor:
         """An uninitialised tensor in memory that this world sends from without staging."""

@@ -22,6 +22,7 @@ from .errors import WireError
 
 MAGIC = b"PSL1"
 HEADER = struct.Struct("<4sBBxxI4xQqIIQd")      # 56 bytes, so that a payload behind it is aligned
+PLACE = struct.Struct("<QQ")                    # of what is read in place: rank whose heap it is, offset there
 MAX_DESCRIPTOR = 64 << 20
 MAX_PAYLOAD = 1 << 40
 STEP = 64 << 20           # memory that a claimed length may reserve before its bytes have come

@@ -76,11 +76,12 @@ class SimComm(Comm):
             begin(send, receive)
         return send
 
-    def recv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, timeout_s: float | None = None):
+    def recv(self, src: int, tag: int = 0, *, out=None, op: str | None = None, plus=None,
+             timeout_s: float | None = None):
         name = _NAME_OF.get(out.dtype) if type(out) is ndarray else None
         if (src != self._src or name is None or name == "bool" or timeout_s is not None or not out.flags.carray
-                or (op is not None and op not in _UFUNC)):
-            work = self.irecv(src, tag, out=out, op=op)
+                or plus is not None or (op is not None and op not in _UFUNC)):
+            work = self.irecv(src, tag, out=out, op=op, plus=plus)
             if self._short:
                 self._src, self._from = src, work.lane
             return work.wait(timeout_s)
