@@ -72,6 +72,7 @@ def _environment(private: Path, token: str) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
+        "PSLAB_HOME": "pslab",
     }
     environment = {**os.environ, **{name: str(private / part) for name, part in own.items()}, "JUPYTER_TOKEN": token}
     environment.pop("MPLBACKEND", None)  # pictures belong inline, in the notebook
