@@ -14,11 +14,15 @@ import hashlib
 import json
 import math
 import numbers
+import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import progress
 
+_NOT_SAVED = "(your progress could not be saved, and ends with this notebook: {})"
+_UNSAVED: dict = {}                            # progress of this process, where there is no file to write
 _SKIPPED: dict[tuple[str, str], str] = {}      # questions left open in this process, and their units
 
 
@@ -35,10 +39,10 @@ def predict(exercise: str, question: str, value=None, *, unit: str = "") -> None
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise ValueError(f"value={value!r}; a prediction is a finite number")
     value = int(value) if isinstance(value, numbers.Integral) else float(value)
-    with progress.changing() as (data, notes):
+    with _kept() as (data, notes):
         entry = data["predictions"].setdefault(exercise, {}).setdefault(question, {"unit": unit, "made": []})
         made, late = entry["made"], "revealed" in entry
-        known = made and made[-1]["value"] == value
+        known = bool(made) and made[-1]["value"] == value
         if not known:
             one = {"value": value, "at": progress.now(), "after_reveal": late}
             made.append({**one, "seal": _seal(exercise, question, len(made), one)})
@@ -71,7 +75,7 @@ def reveal(exercise: str, question: str, run: Callable[[], float], *, unit: str 
     seen = outcome[0] if isinstance(outcome, tuple) else outcome
     if isinstance(seen, bool) or not isinstance(seen, numbers.Real):
         raise ValueError(f"run() gave {seen!r}; a number, or a tuple that begins with one, is needed")
-    with progress.changing() as (data, notes):
+    with _kept() as (data, notes):
         entry = data["predictions"].setdefault(exercise, {}).setdefault(question, {"unit": unit, "made": []})
         entry.setdefault("revealed", progress.now())
         entry["measured"] = int(seen) if isinstance(seen, numbers.Integral) else float(seen)
@@ -84,12 +88,38 @@ def reveal(exercise: str, question: str, run: Callable[[], float], *, unit: str 
 
 def committed(exercise: str, question: str, where: Path | None = None) -> list[dict]:
     """The numbers committed to, the first first: value, at, after_reveal, and `genuine` (its seal fits)."""
-    made = progress.read(where)[0]["predictions"].get(exercise, {}).get(question, {}).get("made", [])
+    data = _UNSAVED or progress.read(where)[0]
+    made = data["predictions"].get(exercise, {}).get(question, {}).get("made", [])
     return [{**one, "genuine": one.get("seal") == _seal(exercise, question, i, one)}
             for i, one in enumerate(made) if isinstance(one, dict) and isinstance(one.get("value"), (int, float))]
 
 
 _made = committed
+
+
+@contextmanager
+def _kept():
+    """The progress file, as `progress.changing`; where it cannot be written, this process's memory, and it says so."""
+    changing = progress.changing()
+    try:
+        data, notes = changing.__enter__()
+    except OSError as error:
+        if not _UNSAVED:
+            _UNSAVED.update(progress.read()[0])
+        yield _UNSAVED, [_NOT_SAVED.format(error)]
+        return
+    data["predictions"].update(_UNSAVED.pop("predictions", {}))
+    _UNSAVED.clear()
+    try:
+        yield data, notes
+    except BaseException:
+        changing.__exit__(*sys.exc_info())
+        raise
+    try:
+        changing.__exit__(None, None, None)
+    except OSError as error:
+        _UNSAVED.update(data)
+        print(_NOT_SAVED.format(error))
 
 
 def _told(exercise: str, question: str, made: list[dict], seen, unit: str) -> str:
