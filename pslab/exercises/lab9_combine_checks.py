@@ -112,6 +112,7 @@ def sparse_bytes(answers, case: Case) -> Verdict:
             verdict = _sparse_link(p, run, src, dst, u, f"worker {rank}, {way}")
             if verdict is not None:
                 return verdict
+    least = sum(u * (2 * ITEM_BYTES * p.D + KEY_BYTES) for u in p.unique)
     bound = sum(u * (2 * ITEM_BYTES * p.D + 2 * KEY_BYTES) + 2 * SMALL_BYTES for u in p.unique)
     if run.ledger.total() > bound:
         return Verdict(False, "at most ", f"{run.ledger.total():,} B, between workers too", "",
@@ -120,9 +121,8 @@ def sparse_bytes(answers, case: Case) -> Verdict:
     if tall.ledger.total() != run.ledger.total():
         return Verdict(False, f"{run.ledger.total():,} B again in a table of {10 * p.V} rows",
                        f"{tall.ledger.total():,} B", "", "9/whole-table-travels", run)
-    seen = f"{run.ledger.total():,} B for {sum(p.unique)} rows, at {p.V} and at {10 * p.V} rows alike"
-    return Verdict(True, seen=seen, run=run,
-                   ratio=run.ledger.total() / sum(u * (2 * ITEM_BYTES * p.D + KEY_BYTES) for u in p.unique))
+    seen = f"{run.ledger.total():,} B for {sum(p.unique)} rows, in tables of {p.V} and of {10 * p.V} rows"
+    return Verdict(True, f"rows up and down, keys up, {least:,} B", seen, run=run, ratio=run.ledger.total() / least)
 
 
 def _sparse_link(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdict | None:
@@ -148,10 +148,11 @@ def dense_bytes(answers, case: Case) -> Verdict:
     p = problem(case.rng, K=4, V=int(case.rng.integers(41, 60)), D=3)
     run = run_dense(answers, p)
     bound, moved = 2 * (p.K - 1) * p.V * p.D * ITEM_BYTES, run.ledger.total()
+    expected = f"2(K-1) tables, {bound:,} B"
     if bound <= moved <= bound + SMALL_BYTES * p.K:
         root = max(max(run.ledger.port(rank)) for rank in range(p.K))
-        return Verdict(True, seen=f"{moved:,} B over all links; busiest port {root:,} B one way", run=run, ratio=1.0)
-    expected = f"2(K-1) tables: {bound:,} B over all links"
+        seen = f"{moved:,} B over all links, {root:,} B of them through the busiest port one way"
+        return Verdict(True, expected, seen, run=run, ratio=moved / bound)
     if moved < bound:
         silent = any(run.ledger.port(rank)[0] == 0 for rank in range(p.K))
         why = "9/ranks-share-nothing" if silent else "9/dense-carries-zeros"

@@ -1,6 +1,6 @@
 """Orders by bytes over all links."""
 
-REFUSED_BY = "order of finish on throttled links"
+REFUSED_BY = "order of finish"
 MISCONCEPTION = "9/total-is-the-clock"
 
 

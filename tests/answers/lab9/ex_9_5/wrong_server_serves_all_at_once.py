@@ -1,6 +1,6 @@
 """Thinks that the server answers all workers at the same time."""
 
-REFUSED_BY = "order of finish on throttled links"
+REFUSED_BY = "order of finish"
 MISCONCEPTION = "9/server-waits-in-line"
 
 
