@@ -127,6 +127,20 @@ def test_the_twin_says_the_same_in_both_sizes(name):
     assert min(t.get_fontsize() for t in visible_texts(quiet)) < 18
 
 
+def test_the_picture_of_the_demo_fits_a_stage(monkeypatch):
+    from test_demo_words import SIZE, three
+
+    from pslab.demo import modelled, words
+    from pslab.demo.options import Options
+    from pslab.demo.picture import draw
+    monkeypatch.setenv("PSLAB_STYLE", "stage")
+    measured = three()
+    picture = draw(measured, modelled.lines(SIZE, 2), words.results(measured, Options()), "small print " * 9)
+    assert size_px(picture) == viz.STAGE_PX
+    assert min(t.get_fontsize() for t in visible_texts(picture)) >= 18
+    assert max(t.get_window_extent().y1 for t in visible_texts(picture)) <= 720
+
+
 def test_the_environment_chooses_and_a_call_overrules_it(monkeypatch):
     assert viz.style_name() == "quiet"
     monkeypatch.setenv("PSLAB_STYLE", "stage")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
-
-from pslab.viz import LOOKS, Picture, Table, bytes_unit, number, styled
+from pslab.viz import LOOKS, Picture, Table, bytes_unit, new_figure, number, styled, type_pt
 
 from .modelled import WORKERS, Line
 from .train import Measured
@@ -22,12 +20,11 @@ def draw(measured: Sequence[Measured], modelled: Sequence[Line], table: Table, n
     """
     title = "One training step: bytes on the busiest port"
     with styled():
-        figure = Figure(figsize=(11.5, 4.0), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1])
+        figure, (left, right) = new_figure(width_in=11.5, height_in=4.0, columns=2, width_ratios=[1, 1])
         _bars(left, measured, "virtual " if virtual else "")
         _lines(right, modelled)
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
-        figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color=SOFT)
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(12))
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=type_pt(8), color=SOFT, wrap=True)
     return Picture(figure, title, table)
 
 
@@ -48,8 +45,9 @@ def _bars(axes, measured: Sequence[Measured], kind: str) -> None:
     axes.grid(axis="x")
     axes.margins(x=0.15)
     axes.set_xlabel(f"{unit} a step, busier direction")
-    axes.set_title("measured", fontsize=10)
-    axes.legend(loc="best")
+    axes.set_title("measured", fontsize=type_pt(10))
+    # below the axes: bars may end anywhere
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.17), ncols=2, borderaxespad=0)
 
 
 def _lines(axes, modelled: Sequence[Line]) -> None:
@@ -64,5 +62,6 @@ def _lines(axes, modelled: Sequence[Line]) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.set_xlabel("workers K (count)")
     axes.set_ylabel(f"{unit} a step, logarithmic")
-    axes.set_title("modelled", fontsize=10)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8)      # beside the lines
+    axes.set_title("modelled", fontsize=type_pt(10))
+    # beside the lines
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=type_pt(8))

@@ -17,9 +17,9 @@ from .charts import bars, curve
 from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
 from .links import links
-from .picture import Picture, Table
+from .picture import Picture, Table, new_figure
 from .spacetime import spacetime
-from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled
+from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
 from .timeline import timeline
 from .words import Note
 
@@ -39,6 +39,7 @@ __all__ = [
     "flow",
     "links",
     "look_of",
+    "new_figure",
     "number",
     "redrawn",
     "seconds_unit",
@@ -48,4 +49,5 @@ __all__ = [
     "style_name",
     "styled",
     "timeline",
+    "type_pt",
 ]
