@@ -38,7 +38,8 @@ def test_defaults_are_the_main_job(tmp_path, monkeypatch):
 
 def test_every_option_is_read(tmp_path):
     words = {"servers": 3, "workers": 4, "strategy": "server", "data": "synthetic", "steps": 5, "batch_size": 64,
-             "lr": 0.5, "world": "sim", "seed": 9, "picture": str(tmp_path / "a.png"), "json": str(tmp_path / "b")}
+             "lr": 0.5, "staleness": 3, "cache_rows": 70, "world": "sim", "seed": 9,
+             "picture": str(tmp_path / "a.png"), "json": str(tmp_path / "b")}
     options = parsed(*(text for name, value in words.items()
                        for text in (f"--{name.replace('_', '-')}", str(value))))
     assert options == Options(**words)
@@ -59,6 +60,10 @@ def test_every_option_is_read(tmp_path):
     (["--batch-size", "1"], "--batch-size 1: a whole number from 2 is needed, a row for each worker"),
     (["--seed", str(2**63)], "--seed 9223372036854775808: a whole number below"),
     (["--workers", "63"], "--workers 63 --servers 2: 65 processes; at most 64 .*--world sim"),
+    (["--staleness", "-1"], "--staleness -1: a whole number from 0, or inf"),
+    (["--cache-rows", "-5"], "--cache-rows -5: a whole number from 0"),
+    (["--staleness", "2", "--strategy", "allreduce"], "--staleness 2: strategy allreduce has no servers"),
+    (["--cache-rows", "9", "--strategy", "allreduce"], "--cache-rows 9: strategy allreduce has no servers"),
     (["--lr", "0"], "--lr 0.0: a finite number above 0"),
     (["--lr", "nan"], "--lr nan"),
     (["--picture", "demo.jpg"], "--picture demo.jpg: a name that ends in .png"),

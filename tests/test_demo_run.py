@@ -149,6 +149,39 @@ def test_batches_that_workers_cannot_share_evenly(demo, small):
     assert one["losses"][-1] == pytest.approx(three["losses"][-1], abs=1e-5)
 
 
+def test_staleness(demo, small):
+    base, stale, free = (by_strategy(demo("--staleness", s)[0]) for s in (0, 2, "inf"))
+    assert stale["allreduce"] == base["allreduce"]                      # it has no servers whose rows could be old
+    assert len({rows["server"]["losses"][-1] for rows in (base, stale)}) == 2
+    for rows in (stale, free):
+        assert rows["server"]["seconds"] < base["server"]["seconds"]   # nobody waits for clocks
+        assert rows["server"]["losses"][-1] == pytest.approx(base["server"]["losses"][-1], rel=0.05)
+    figures, out, _ = demo("--staleness", "inf", "--strategy", "server")
+    assert "; staleness inf of what lives on servers" in out
+    assert "The model knows neither staleness nor caches." in out
+    assert figures["options"]["staleness"] == "inf"
+
+
+def test_cache_rows(demo, small):
+    (base, plain, _), (cached, _, _) = demo(), demo("--cache-rows", 50)
+    base, cached = by_strategy(base), by_strategy(cached)
+    assert "cache hits" not in plain
+    for name in ("hybrid", "server"):
+        assert cached[name]["losses"] == base[name]["losses"]          # BSP: nothing but bytes changes
+        assert cached[name]["bytes"] > base[name]["bytes"]             # every row read was changed: versions cost
+        assert cached[name]["saved_bytes"] < 0 == cached[name]["hit_rate"]
+        assert base[name]["saved_bytes"] is None
+    assert cached["allreduce"]["hit_rate"] is None
+    stale, said, _ = demo("--cache-rows", 200, "--staleness", 3, "--strategy", "server", "--steps", 12)
+    row = stale["measured"][0]
+    assert 0.3 < row["hit_rate"] < 1
+    line = next(line for line in said.splitlines() if line.startswith("server "))
+    assert f"{row['hit_rate']:.1%}" in line
+    assert f"{row['saved_bytes'] / 1000:.4g}" in line
+    assert "cache hits  cache saves kB/step" in said
+    assert "each worker keeps 200 rows" in said
+
+
 @pytest.mark.parametrize("option", [("--steps", 3), ("--seed", 5), ("--batch-size", 100), ("--lr", 0.3)])
 def test_training_options(option, demo, small):
     base, changed = (demo("--strategy", "hybrid", *words)[0] for words in ((), option))

@@ -180,8 +180,8 @@ class Deaf(KVServer):
 class Stale(KVWorker):
     """Answers every pull after the first clock with the rows of the beginning."""
 
-    def __init__(self, comm, servers, tables):
-        super().__init__(comm, servers, tables)
+    def __init__(self, comm, servers, tables, **settings):
+        super().__init__(comm, servers, tables, **settings)
         self._first = {table.name: torch.from_numpy(table.initial_rows()) for table in tables}
         self._asked = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from dataclasses import dataclass, fields
@@ -19,7 +20,9 @@ class Options:
     """K = workers, S = servers (strategy allreduce starts none). ValueError for what cannot be done.
 
     batch_size: rows of the global batch; each worker takes an equal part, or parts that differ by one row, and
-    gradients are weighted by rows. lr: of AdaGrad, everywhere. json, picture: files to write; None writes no figures.
+    gradients are weighted by rows. lr: of AdaGrad, everywhere. staleness: 0 is BSP, math.inf ASP, between them SSP, of
+    what lives on servers; cache_rows: rows of tables that each worker keeps. json, picture: files to write; None writes
+    no figures.
     """
 
     servers: int = 2
@@ -29,6 +32,8 @@ class Options:
     steps: int = 400
     batch_size: int = 256
     lr: float = 0.03
+    staleness: float = 0
+    cache_rows: int = 0
     world: str = "process"
     seed: int = 0
     picture: str = PICTURE
@@ -39,13 +44,19 @@ class Options:
             value = getattr(self, argument)
             if value not in allowed:
                 raise ValueError(f"--{argument} {value}: allowed are {', '.join(allowed)}")
+        if not (self.staleness == math.inf or (type(self.staleness) is int and self.staleness >= 0)):
+            raise ValueError(f"--staleness {self.staleness}: a whole number from 0, or inf, is needed")
         for argument, least in (("workers", 1), ("steps", 1), ("batch_size", self.workers), ("seed", 0),
-                                ("servers", 0 if self.strategy == "allreduce" else 1)):
+                                ("cache_rows", 0), ("servers", 0 if self.strategy == "allreduce" else 1)):
             value = getattr(self, argument)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 reason = {"batch_size": ", a row for each worker", "servers": f" for strategy {self.strategy}"}
                 raise ValueError(f"--{argument.replace('_', '-')} {value}: a whole number from {least} is needed"
                                  f"{reason.get(argument, '')}")
+        for argument in ("staleness", "cache_rows"):
+            if getattr(self, argument) and self.strategy == "allreduce":
+                raise ValueError(f"--{argument.replace('_', '-')} {getattr(self, argument)}: strategy allreduce has no "
+                                 f"servers; 0 is needed")
         if self.seed >= 2**63:
             raise ValueError(f"--seed {self.seed}: a whole number below 2**63 is needed")
         from pslab.comm import ProcessWorld  # not above: `--help` must not wait for torch
@@ -88,11 +99,19 @@ def add_arguments(parser) -> None:
     option("batch-size", "rows of a global batch, cut into K parts that differ by at most one row", type=int,
            metavar="N")
     option("lr", "learning rate of AdaGrad, on workers and servers alike", type=float, metavar="X")
+    option("staleness", "rounds that a worker may be ahead of the slowest, for what lives on servers: 0 is BSP, inf is "
+           "ASP (hybrid's ring still keeps workers in step)", type=staleness, metavar="S")
+    option("cache-rows", "rows of each table that a worker keeps, the most recently used", type=int, metavar="N")
     option("world", f"{', '.join(WORLDS)}: processes of this machine, the simulator on a virtual clock, or the "
                     "processes that torchrun started", metavar="NAME")
     option("seed", "draws parameters, the order of rows, and synthetic data", type=int, metavar="N")
     option("picture", "image to write", metavar="FILE")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write all figures to FILE")
+
+
+def staleness(text: str) -> float:
+    """A number from the command line; argparse names this function when it refuses a text."""
+    return math.inf if text == "inf" else int(text)
 
 
 def _check_torchrun(options: Options) -> None:

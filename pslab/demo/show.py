@@ -46,7 +46,7 @@ def show(options: Options) -> int:
     if options.json is not None:
         yardstick_said = {"name": yard[0], "test_auc": yard[1]}
         parting = modelled.part_from(size, options.servers) if options.servers else None
-        figures = {"pslab": pslab.__version__, "options": asdict(options),
+        figures = {"pslab": pslab.__version__, "options": asdict(options) | {"staleness": str(options.staleness)},
                    "data": {"name": log.name, "note": log.note, "train_rows": len(log.train),
                             "test_rows": len(log.test)},
                    "size": asdict(size), "measured": [asdict(m) | {"bytes": m.bytes} for m in measured],

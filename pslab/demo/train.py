@@ -23,7 +23,9 @@ STALL_S = 120.0
 class Measured:
     """One strategy's run. samples_per_s: of the median step; None where a step took no (virtual) time.
 
-    Bytes are payload a step, of one direction of the port that carried most; headers are counted apart.
+    Bytes are payload a step, of one direction of the port that carried most; headers are counted apart. hit_rate: of
+    the distinct rows that workers pulled, the share that a cache spared them; saved_bytes: what caches spared all
+    workers together, a step and in both directions. Both None without a cache.
     """
 
     strategy: str
@@ -36,6 +38,8 @@ class Measured:
     losses: list[float]
     test_log_loss: float
     test_auc: float
+    hit_rate: float | None = None
+    saved_bytes: float | None = None
 
     @property
     def bytes(self) -> float:
@@ -58,7 +62,8 @@ def job_of(options: Options, log: ClickLog, strategy: str) -> Job:
     workers = 1 if strategy == "single" else options.workers
     servers = options.servers if strategy in NEEDS_SERVERS else 0
     return Job(tables_of(log, DIM), log.num_dense, strategy, workers, servers, BOTTOM, TOP, AdaGrad(options.lr),
-               seed=options.seed)
+               seed=options.seed, staleness=options.staleness if servers else 0,
+               cache_rows=options.cache_rows if servers else 0)
 
 
 class Worlds:
@@ -132,7 +137,18 @@ def train(options: Options, log: ClickLog, batches: list[Batch], strategy: str, 
     labels = log.test.labels.numpy()
     step_s = float(np.median(result.step_seconds))
     return Measured(strategy, options.batch_size / step_s if step_s else None, result.seconds, f"{name} {way}", dense,
-                    sparse, header, result.losses, log_loss(labels, logits), auc(labels, logits))
+                    sparse, header, result.losses, log_loss(labels, logits), auc(labels, logits),
+                    *_cached(result, len(batches)))
+
+
+def _cached(result, steps: int) -> tuple[float | None, float | None]:
+    """(share of the pulled rows that a cache spared, bytes that it spared a step); None without a cache."""
+    counts = [table for worker in result.cache_stats for table in worker.values()]
+    rows = sum(table["hits"] + table["misses"] for table in counts)
+    if not rows:
+        return None, None
+    spared = sum(table["unasked"] + table["unchanged"] for table in counts)
+    return spared / rows, sum(table["saved_bytes"] for table in counts) / steps
 
 
 def follow(options: Options, log: ClickLog, batches: list[Batch], worlds: Worlds) -> int:

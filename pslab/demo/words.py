@@ -16,6 +16,8 @@ from .train import Measured, Size
 KB = 1000
 FIRST = 50              # steps over which the strategies are tested to follow the single process
 CLOSE = 1.05            # ratios up to here are "as many" and "as fast"
+CACHE_NOTE = (";\ncache hits: of the distinct rows pulled, those that did not travel; saves: keys and values of all\n"
+              "workers, both directions, less what row versions cost (below 0: more than was saved)")
 PLACES = {"process": "processes of this machine", "sim": "simulated ranks", "torch": "processes started by torchrun"}
 
 
@@ -23,11 +25,13 @@ def opening(options: Options, log, size: Size) -> str:
     """What is about to be trained, where."""
     where = PLACES[options.world]
     K, S = options.workers, 0 if options.strategies == ("allreduce",) else options.servers
+    how = "" if not options.staleness else f"; staleness {options.staleness} of what lives on servers"
+    how += "" if not options.cache_rows else f"; each worker keeps {_count(options.cache_rows, 'row')}"
     return (f"{log.note}\n{len(log.train):,} training and {len(log.test):,} test rows, {log.num_dense} dense features; "
             f"DLRM with {size.dense_parameters:,} dense parameters and {size.table_rows:,} rows of {size.dim} in "
             f"{len(log.features)} tables\n{_count(K, 'worker')} and {_count(S, 'server')}, {where}; "
             f"{_count(options.steps, 'step')} over {_count(options.batch_size, 'row')} each, the same batches for all "
-            f"strategies")
+            f"strategies{how}")
 
 
 def results(measured: Sequence[Measured], options: Options) -> Table:
@@ -35,10 +39,15 @@ def results(measured: Sequence[Measured], options: Options) -> Table:
     columns = ["strategy", "samples/s", "dense kB/step", "sparse kB/step", "busiest port", "test log loss", "test AUC"]
     rows = [[m.strategy, "-" if m.samples_per_s is None else round(m.samples_per_s), m.dense_bytes / KB,
              m.sparse_bytes / KB, m.port, f"{m.test_log_loss:.4f}", f"{m.test_auc:.4f}"] for m in measured]
+    if options.cache_rows:
+        columns[4:4] = ["cache hits", "cache saves kB/step"]
+        for row, m in zip(rows, measured):
+            row[4:4] = ["-", "-"] if m.hit_rate is None else [f"{m.hit_rate:.1%}", m.saved_bytes / KB]
     time = {"process": "seconds on this machine", "torch": "seconds on these machines",
             "sim": "virtual seconds of the simulator, in which messages take time and computing takes none"}
     return Table(columns, rows, f"measured; samples/s of the median step, {time[options.world]};\n"
-                                f"bytes of the busiest port's busier direction, keys and values without headers")
+                                f"bytes of the busiest port's busier direction, keys and values without headers"
+                                f"{CACHE_NOTE if options.cache_rows else ''}")
 
 
 def beside(measured: Sequence[Measured], yard: tuple[str, float], alone: Measured) -> str:
@@ -96,6 +105,8 @@ def model_words(size: Size, options: Options) -> str:
     texts.append(f"Modelled too, not run: with {LARGE_ROWS:,} rows, of which a worker still touches "
                  f"{size.rows_per_worker:.0f}, allreduce would send "
                  f"{sized(large['allreduce'])} a step at K = 2, hybrid with S = K {sized(large['hybrid, S = K'])}.")
+    if options.staleness or options.cache_rows:
+        texts.append("The model knows neither staleness nor caches.")
     return " ".join(texts)
 
 

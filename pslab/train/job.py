@@ -21,7 +21,7 @@ from pslab.embedding import (
     table_configs,
 )
 from pslab.models import DLRM
-from pslab.ps import AdaGrad, Init, KVWorker, Rule, TableConfig
+from pslab.ps import AdaGrad, Init, KVWorker, Rule, TableConfig, consistency_of
 
 from .flat import flat_values
 from .losses import LOSSES
@@ -33,8 +33,11 @@ class Job:
     """What to train, and how: K = workers, S = servers (0 are started for strategies that use none).
 
     tables, num_dense, bottom, top, seed: of the DLRM. optimizer: the rule of workers and servers alike. init,
-    dense_init: draw the first rows and dense weights; by default from `seed`. loss: see Trainer.
-    ValueError for values that cannot run.
+    dense_init: draw the first rows and dense weights; by default from `seed`. loss: see Trainer. ValueError for values
+    that cannot run.
+
+    staleness: rounds that a worker may run ahead of the slowest, for all that lives on servers: 0 is BSP, math.inf ASP
+    (strategy hybrid: for rows; its ring keeps the workers in step). cache_rows: rows of each table that a worker keeps.
     """
 
     tables: tuple[EmbeddingBagConfig, ...]
@@ -49,6 +52,8 @@ class Job:
     seed: int = 0
     init: Init | None = None
     dense_init: Init | None = None
+    staleness: float = 0
+    cache_rows: int = 0
 
     def __post_init__(self):
         if self.strategy not in STRATEGIES:
@@ -60,6 +65,12 @@ class Job:
                f" by strategy {self.strategy!r}" if self.strategy in NEEDS_SERVERS else "")
         if self.strategy == "single" and self.workers > 1:
             raise ValueError(f"workers={self.workers}; strategy 'single' is one process, workers=1 is needed")
+        consistency_of(self.staleness)
+        _whole("cache_rows", self.cache_rows, 0)
+        for argument in ("staleness", "cache_rows"):
+            if getattr(self, argument) and self.strategy not in NEEDS_SERVERS:
+                raise ValueError(f"{argument}={getattr(self, argument)}; strategy {self.strategy!r} has no servers, "
+                                 f"0 is needed")
         object.__setattr__(self, "tables", tuple(self.tables))
         self.dense_model()      # refuses sizes that do not fit before any process is started
 
@@ -99,10 +110,11 @@ class Job:
 
     def kv_tables(self) -> list[TableConfig]:
         """What the servers hold: the fused tables; for strategy `server` the dense parameters besides."""
-        tables = table_configs(self.tables, self.optimizer, seed=self.seed, init=self.init)
+        model = consistency_of(self.staleness)
+        tables = table_configs(self.tables, self.optimizer, seed=self.seed, init=self.init, consistency=model)
         if self.strategy == "server":
             values = flat_values(self.dense_model().dense_parameters()).numpy()
-            tables.append(TableConfig(DENSE_TABLE, 1, len(values), self.optimizer, init=Given(values)))
+            tables.append(TableConfig(DENSE_TABLE, 1, len(values), self.optimizer, model, init=Given(values)))
         return tables
 
 

@@ -43,7 +43,7 @@ def train_program(comm: Comm, job: Job, batches: Sequence[Batch] = (), report_ev
         return _serve(comm, job)
     if not job.num_servers:
         return _work(group, job, batches, report_every, None)
-    with KVWorker(comm, range(job.workers, job.world_size), job.kv_tables()) as kv:
+    with KVWorker(comm, range(job.workers, job.world_size), job.kv_tables(), cache_rows=job.cache_rows) as kv:
         return _work(group, job, batches, report_every, kv)
 
 
@@ -67,7 +67,8 @@ def _work(group: Comm, job: Job, batches: Sequence[Batch], report_every: int, kv
         if report_every and group.rank == 0 and (done % report_every == 0 or done == len(parts)):
             group.report([done, loss])
     own = {name: value.clone() for name, value in trainer.model.state_dict().items()} if group.rank == 0 else {}
-    return {"loss_sums": loss_sums, "times_s": times_s, "own": own, "stats": kv.stats() if kv else {}}
+    return {"loss_sums": loss_sums, "times_s": times_s, "own": own, "stats": kv.stats() if kv else {},
+            "cache": kv.cache_stats() if kv else {}}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class JobResult:
 
     samples: rows trained on. state: all parameters at the end, for `job.local_model()`. worker_stats, server_stats:
     payload bytes and requests by table (see KVWorker.stats, KVServer.stats), {} where there are no servers.
+    cache_stats: by worker and table (see KVWorker.cache_stats), {} without a cache.
     """
 
     job: Job
@@ -87,6 +89,7 @@ class JobResult:
     worker_stats: list[dict]
     server_stats: list[dict]
     run: Run
+    cache_stats: list[dict]
 
     @property
     def seconds(self) -> float:
@@ -113,7 +116,8 @@ def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | 
     done_s = [max(times) for times in zip(*[worker["times_s"] for worker in workers])]
     step_seconds = [after - before for before, after in pairwise(done_s)]
     return JobResult(job, losses, step_seconds, sum(map(len, batches)), _whole_state(job, workers[0]["own"], servers),
-                     [worker["stats"] for worker in workers], [server["stats"] for server in servers], run)
+                     [worker["stats"] for worker in workers], [server["stats"] for server in servers], run,
+                     [worker["cache"] for worker in workers])
 
 
 def _whole_state(job: Job, own: dict, servers: list[dict]) -> dict[str, torch.Tensor]:
