@@ -30,6 +30,7 @@ ABOUT = """Parameter servers and all-reduce, taught by running them.
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
     pslab check 9             check the answers of a lab; `pslab hint 9.3`: the next hint; `pslab reset 9`: start anew
+    pslab grade FOLDER        grade submissions; JSON, CSV, feedback pages (--help tells the options)
     pslab bench NAME          run a benchmark of the checkout
     pslab doctor              what of the course runs on this machine, and what to do where it does not
     pslab class handout 11.9  one page to print; `pslab class question 11.9`: an exit question"""
@@ -167,6 +168,12 @@ def _reset(parser: Parser, argv: list[str]) -> int:
     return commands.run_reset(parser.parse_args(argv))
 
 
+def _grade(parser: Parser, argv: list[str]) -> int:
+    batch = importlib.import_module("pslab.grade.batch")
+    batch.add_arguments(parser)
+    return batch.run(parser.parse_args(argv))
+
+
 def _bench(parser: Parser, argv: list[str]) -> int:
     known = _benchmarks()
     listed = "known: " + ", ".join(known)
@@ -197,6 +204,7 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
     "check": ("check the answers in a lab's notebook", _check),
     "hint": ("show the next hint of an exercise", _hint),
     "reset": ("put a lab's notebook back as it came, yours kept aside", _reset),
+    "grade": ("grade a submission, or a folder of them, in the sandbox", _grade),
     "bench": ("run a benchmark of the checkout", _bench),
     "class": (
         "for a class: the handout of a chapter, an exit question",

@@ -21,8 +21,20 @@ import cloudpickle
 from pslab.comm import Faults, Ledger, Link, Trace, encode
 
 from .box_run import BoxRun, read_run
-from .failures import (AnswerFailed, BadValue, BufferChanged, Died, Forbidden, Missing, NotYet, OutOfMemory, Raised,
-                       Stalled, TimedOut, TooMuchOutput)
+from .failures import (
+    AnswerFailed,
+    BadValue,
+    BufferChanged,
+    Died,
+    Forbidden,
+    Missing,
+    NotYet,
+    OutOfMemory,
+    Raised,
+    Stalled,
+    TimedOut,
+    TooMuchOutput,
+)
 from .sandbox import Process, running
 
 __all__ = ["AnswerFailed", "Answers", "BadValue", "Box", "BoxRun", "BufferChanged", "Cell", "Died", "Forbidden",
@@ -217,8 +229,8 @@ def _check_run(world_size, args, per_rank, world, links, faults, face) -> None:
     if world == "process" and (links or faults):
         raise ValueError("links and faults are the simulator's; world='process' has neither")
     if per_rank is not None and (args or len(per_rank) != world_size):
-        raise ValueError(f"per_rank holds {len(per_rank)} entries; one tuple for each of the {world_size} ranks, and no "
-                         "other arguments, are needed")
+        raise ValueError(f"per_rank holds {len(per_rank)} entries; one tuple for each of the {world_size} ranks, and "
+                         "no other arguments, are needed")
 
 
 def _by_value(table: dict) -> bytes:

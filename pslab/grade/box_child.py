@@ -17,7 +17,6 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
 import types
 

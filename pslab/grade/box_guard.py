@@ -100,8 +100,8 @@ class Guard:
         if writes and not self._inside(real) and real not in _DEVICES:
             self.refuse(f"wrote to {_shown(real)}, outside its folder")
         self._check_secret(real, "opened")
-        if real.startswith("/proc/") and (real.split("/")[2].isdigit() and real.split("/")[2] != str(os.getpid())
-                                          or real.endswith("/mem")):
+        process = real.split("/")[2] if real.startswith("/proc/") else ""
+        if (process.isdigit() and process != str(os.getpid())) or (process and real.endswith("/mem")):
             self.refuse(f"opened {real}, the inside of a process")
         if mode is None and not self._inside(real) and os.path.isdir(real):
             self.refuse(f"opened the folder {_shown(real)} by os.open")          # a way around checks of paths
@@ -167,7 +167,7 @@ class Guard:
         return real == self._folder or real.startswith(self._folder + "/")
 
     def _check_secret(self, real: str, did: str) -> None:
-        for secret in self._secrets:
+        for secret in self._secrets if not self._inside(real) else ():
             if real == secret or real.startswith(secret + "/"):
                 self.refuse(f"{did} {_shown(real)}, which holds what answers are judged by")
 

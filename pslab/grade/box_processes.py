@@ -73,7 +73,7 @@ def kill_tree(pid: int, itself: bool = False, deadline_s: float = 5.0) -> list[i
         for victim in left:
             _signal(victim, signal.SIGKILL)
         reap()
-        left = [victim for victim in descendants(pid) + ([pid] if itself and _there(pid) else [])]
+        left = descendants(pid) + ([pid] if itself and _there(pid) else [])
         if not left or time.monotonic() > until_s:
             return left
         time.sleep(0.001)

@@ -26,7 +26,7 @@ from .box_rooms import make_enterable
 OUTPUT_SLACK_BYTES = 64 * 1024              # what may stand behind the limit before the keeper ends the process
 _THREADS = 512                              # a thread a rank, and what torch needs
 _ADDRESS_SLACK = 6 << 30
-clear_refs: int | None = None               # sets this process's high-water mark of memory back; opened before the walls
+clear_refs: int | None = None               # sets the high-water mark of memory back; opened before the walls
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

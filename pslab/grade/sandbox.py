@@ -18,7 +18,6 @@ import mmap
 import os
 import pickle
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -31,8 +30,9 @@ from pathlib import Path
 from pslab.comm import WireError, decode
 
 from . import failures
+from .box_ends import why_it_ended
 from .box_run import read_run
-from .box_signs import BOARD_BYTES, CLOSED, MAGIC, last_line, read_board
+from .box_signs import BOARD_BYTES, MAGIC, last_line, read_board
 
 START_S = 120.0
 _MAIN = "from pslab.grade.zygote import main; main()"
@@ -279,28 +279,7 @@ class Process:
             self._check_signs()
         except failures.AnswerFailed as sign:
             return sign
-        ended, where = self._ended or {"lost": True}, last_line(self._where())
-        reason, status = ended.get("reason"), ended.get("ended")
-        if reason == "memory":
-            return failures.OutOfMemory(f"your code used {ended['bytes'] / 2**20:,.0f} MiB of memory; allowed are "
-                                        f"{self.limits['memory_bytes'] / 2**20:,.0f} MiB", where)
-        if reason == "processes":
-            return failures.Forbidden(f"your code started {ended['count']} processes; allowed are "
-                                      f"{self.limits['processes']}", where)
-        if reason == "output":
-            return failures.TooMuchOutput(f"your code printed more than {self.limits['output_bytes']:,} bytes", where)
-        if status is None:
-            return failures.Died("the process that ran your code is gone", where)
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            if number == signal.SIGXCPU:
-                return failures.TimedOut(f"your code used more than {self.limits['cpu_s']:g} s of processor time", where)
-            name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
-            return failures.Died(f"your code ended its process by signal {number} ({name})", where)
-        code = os.WEXITSTATUS(status)
-        if code == CLOSED:
-            return failures.Died("your code closed descriptors that its process needs to answer", where)
-        return failures.Died(f"your code ended its process with exit code {code}", where)
+        return why_it_ended(self._ended or {}, self.limits, last_line(self._where()))
 
     def _failure(self, reply: dict) -> failures.AnswerFailed:
         kind = getattr(failures, str(reply.get("kind")), None)

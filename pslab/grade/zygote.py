@@ -6,6 +6,7 @@ It runs one thread and none of the student's code. Whatever a keeper that was ki
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import linecache
@@ -41,13 +42,11 @@ def _preload() -> None:
 
     from . import box_child, box_ranks  # noqa: F401
 
-    try:
+    with contextlib.suppress(ImportError):
         import matplotlib.pyplot  # noqa: F401 - a notebook's first cell usually asks for it
-    except ImportError:
-        pass
     torch.set_num_threads(1)
     numpy.zeros(1) + torch.zeros(1).numpy()
-    ctypes.pythonapi.PyThreadState_SetAsyncExc            # looked up once; the guard refuses look-ups later
+    getattr(ctypes.pythonapi, "PyThreadState_SetAsyncExc")  # noqa: B009 - looked up here; the guard refuses it later
     box_child.warm_up()
     for file in Path(__file__).parent.glob("*.py"):       # a student's traceback may show our lines without a read
         linecache.getlines(str(file)) if file.stem.startswith("box_") else None
