@@ -12,14 +12,17 @@ import re
 import shutil
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import feedback, progress
 from .exercise import Exercise
 from .judging import judge
-from .notebook import Notebook, read_notebook
 from .originals import original_of
 from .report import Report
 from .seeds import cases
+
+if TYPE_CHECKING:
+    from .notebook import Notebook
 
 PASSED, NOT_PASSED = 0, 1
 
@@ -39,6 +42,8 @@ def add_reset(parser) -> None:
 
 def run_check(args) -> int:
     """Check a notebook's answers; 0 when every public check passes, else 1. ValueError for what cannot be checked."""
+    from .notebook import read_notebook  # here: `--help` needs no torch
+
     exercises = import_module("pslab.exercises")
     if args.exercise:
         exercises.get(args.exercise)
@@ -59,7 +64,7 @@ def run_check(args) -> int:
         if note:
             print(note)
     for report in reports:
-        if report.state == "fails":
+        if report.state in ("fails", "missing"):
             print()
             feedback.show(report, _hints(report.exercise.id))
     print()

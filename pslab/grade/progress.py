@@ -47,7 +47,7 @@ def read(where: Path | None = None) -> tuple[dict, str]:
     path = (where or folder()) / NAME
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _empty(), ""
     problem = _problem(raw)
     if problem is None:
