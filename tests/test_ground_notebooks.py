@@ -213,16 +213,19 @@ def test_build_executes_stores_and_rebuilds_only_what_changed(tmp_path, monkeypa
     (folder / "src").mkdir(parents=True)
     source = folder / "src" / "real.py"
     source.write_text(
-        '# %%\nimport os\nprint("sum", 2 + 3)\nprint(os.path.basename(os.getcwd()))\n\n# %%\n7 * 6\n\n'
+        '# %%\nimport os\nprint("sum", 2 + 3)\nprint(os.path.basename(os.getcwd()))\n'
+        'print("style", os.environ.get("PSLAB_STYLE"))\n\n# %%\n7 * 6\n\n'
         '# %% tags=["nbval-ignore-output"]\nimport ipywidgets\nipywidgets.IntSlider()\n'
     )
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PSLAB_STYLE", "stage")
     said = []
     assert build(tmp_path, report=said.append) == 0
     assert said == ["chapters/real: built"]
     first = (folder / "real.ipynb").read_bytes()
     stored = json.loads(first)
-    assert stored["cells"][0]["outputs"][0]["text"] == ["sum 5\n", "chapters\n"], "cells run where the notebook lies"
+    assert stored["cells"][0]["outputs"][0]["text"] == ["sum 5\n", "chapters\n", "style None\n"], (
+        "cells run where the notebook lies, in the size of a page")
     assert stored["cells"][1]["outputs"][0]["data"]["text/plain"] == ["42"]
     assert stored["cells"][2]["outputs"][0]["data"] == {"text/plain": [WIDGET_NOTE]}
     assert check(tmp_path) == []
