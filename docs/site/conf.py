@@ -18,6 +18,7 @@ exclude_patterns = ["notebooks"]
 
 nb_execution_mode = "off"  # what is shown is what is stored
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # formulas in sentences that a cell computed
 myst_enable_extensions = ["dollarmath", "deflist", "html_image", "attrs_inline"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
@@ -38,6 +39,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 html_theme = "furo"
 html_title = "pslab"
 html_static_path = [str(Path(__file__).resolve().parent / "_static")]
+html_favicon = str(Path(__file__).resolve().parent / "_static" / "favicon.svg")
 html_css_files = ["pslab.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
