@@ -38,5 +38,5 @@ def assert_nothing_left(folder: str) -> None:
         time.sleep(0.005)
     assert zygote.children(recursive=True) == []
     assert os.listdir(folder) == []
-    users = [entry.name for entry in os.scandir("/dev/shm") if 52_000 <= entry.stat(follow_symlinks=False).st_uid < 60_000]
-    assert users == []
+    owners = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in os.scandir("/dev/shm")}
+    assert [name for name, uid in owners.items() if 52_000 <= uid < 60_000] == []

@@ -1,4 +1,4 @@
-"""The box answers: values, runs in both worlds, bytes, prints, memory; and tells in a student's terms what went wrong."""
+"""The box answers: values, runs in both worlds, bytes, prints, memory; and says in a student's terms what is wrong."""
 
 import math
 
@@ -206,7 +206,7 @@ def test_one_process_for_an_exercise_and_a_fresh_one_for_the_next(answers, left)
     assert [answers.call("remember"), answers.call("remember")] == [1, 2]
     with Box(Source.of_text(CODE)) as other:
         assert other.call("remember") == 1
-        pid, uid, cwd, files = other.call("place")
+        pid, uid, _, files = other.call("place")
         assert pid != answers.call("place")[0]
         assert files == []
         assert uid != 0

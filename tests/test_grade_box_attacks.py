@@ -41,14 +41,13 @@ ATTACKS = {
     "loads by a loader": (f"import importlib.util as u\ns = u.spec_from_file_location('m', '{KIT}/pslab/exercises/"
                           "__init__.py')\nm = u.module_from_spec(s); s.loader.exec_module(m)", failures.Forbidden,
                           "opened pslab/exercises"),
-    "asks inspect": ("import inspect, sys; import pslab.grade\nreturn inspect.getsource(sys.modules['pslab.grade'])",
-                     failures.Forbidden, r"opened pslab/grade/__init__\.py"),
+    "asks inspect": ("import inspect, pslab.grade; return inspect.getsource(pslab.grade)", failures.Forbidden,
+                     r"opened pslab/grade/__init__\.py"),
     "lists the judges": (f"import os; return os.listdir('{KIT}/pslab/exercises')", failures.Forbidden, "listed"),
     "goes by links": (f"import os; os.symlink('{KIT}/pslab/exercises', 'x'); return open('x/__init__.py').read()",
                       failures.Forbidden, "linked to pslab/exercises"),
-    "goes by folders": (f"import os; d = os.open('{KIT}/pslab', os.O_RDONLY)\n"
-                        "return os.open('exercises/__init__.py', os.O_RDONLY, dir_fd=d)", failures.Forbidden,
-                        "opened the folder"),
+    "goes by folders": (f"import os; d = os.open('{KIT}/pslab', 0)\nreturn os.open('exercises/__init__.py', 0, "
+                        "dir_fd=d)", failures.Forbidden, "opened the folder"),
     "swallows refusals": (f"try: open('{KIT}/solutions/README.md')\nexcept BaseException: pass\nreturn 1",
                           failures.Forbidden, "opened solutions"),
     "reads other processes": ("import os; return open(f'/proc/{os.getppid()}/environ', 'rb').read()",
@@ -70,7 +69,7 @@ ATTACKS = {
     "changes modules": ("import sys; sys.modules['pslab.comm'] = sys", failures.Forbidden, "changed pslab.comm"),
     "changes the guard": ("import sys; sys.modules['pslab.grade.box_guard'].Guard.sign = print", failures.Forbidden,
                           "box_guard.Guard.sign"),
-    "changes fingerprints": ("import sys; sys.modules['pslab.grade.box_fingerprint'].Fingerprint.changed = lambda s: ''",
+    "changes fingerprints": ("import sys\nsys.modules['pslab.grade.box_fingerprint'].Fingerprint.changed = len",
                              failures.Forbidden, "Fingerprint.changed"),
     "breaks builtins": ("import builtins\nfor n in ('isinstance', 'len', 'str', 'Exception', 'RuntimeError'): "
                         "setattr(builtins, n, None)", failures.Forbidden, "changed builtins"),
@@ -87,7 +86,7 @@ LOOPS = {
     "loops": "while True: pass",
     "swallows all": "while True:\n    try:\n        time.sleep(0)\n    except BaseException:\n        pass",
     "loops in compiled code": "sum(iter(int, 1))",
-    "ignores signals": "import signal\nfor s in range(1, 32):\n    if s not in (9, 19): signal.signal(s, lambda *a: 0)\n"
+    "ignores signals": "import signal\nfor s in {*range(1, 32)} - {9, 19}: signal.signal(s, lambda *a: 0)\n"
                        "while True: pass",
 }
 
@@ -132,14 +131,14 @@ def test_an_endless_loop_ends_at_its_deadline(left, name):
 
 RUNS = {
     "uses a collective": ("from pslab.collectives import all_reduce\nall_reduce(comm, torch.ones(4))",
-                          failures.Forbidden, r"called pslab\.collectives\.all_reduce; this exercise asks you to build"),
+                          failures.Forbidden, r"pslab\.collectives\.all_reduce; this exercise asks you to build"),
     "swallows that": ("from pslab.collectives import broadcast\ntry: broadcast(comm, torch.ones(4))\n"
                       "except Exception: return 0", failures.Forbidden, r"pslab\.collectives\.broadcast"),
     "hangs in recv": ("comm.recv(1 - comm.rank)", failures.Stalled, "recv.src=1"),
     "prints on": ("while True: print('x' * 10_000)", failures.TooMuchOutput, "printed more than"),
     "exits": ("import os; os._exit(5)", failures.Died, "exit code 5"),
     "loops": ("while True: pass", failures.TimedOut, "computing|no answer"),
-    "reads the judges": (f"if comm.rank: open('{KIT}/pslab/exercises/__init__.py')", failures.Forbidden, "opened pslab"),
+    "reads the judges": (f"if comm.rank: open('{KIT}/pslab/exercises/lab9.py')", failures.Forbidden, "opened pslab"),
     "forks": ("while True: __import__('os').fork()", failures.Forbidden, "started another process"),
     "changes the kit": ("import pslab.comm as c; c.Ledger.add = print", failures.Forbidden, r"Ledger\.add"),
 }

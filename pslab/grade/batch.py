@@ -144,11 +144,11 @@ def broken(order: Order, problem: str) -> tuple[dict, str]:
     return data, feedback_page.page(data, {}) if order.pages else ""
 
 
-def _by_workers(orders: list[Order], jobs: int) -> Iterator[tuple[dict, str]]:
-    """As `map(_one, orders)`, in `jobs` processes. Where a worker dies, what it may have had is tried again alone."""
+def _by_workers(orders: list[Order], jobs: int, grade=_one) -> Iterator[tuple[dict, str]]:
+    """As `map(grade, orders)`, in `jobs` processes. Where a worker dies, what it may have had is tried again alone."""
     suspects = []
     with ProcessPoolExecutor(min(jobs, len(orders)), get_context("spawn")) as pool:
-        waiting = {pool.submit(_one, order): order for order in orders}
+        waiting = {pool.submit(grade, order): order for order in orders}
         while waiting:
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -160,7 +160,7 @@ def _by_workers(orders: list[Order], jobs: int) -> Iterator[tuple[dict, str]]:
     for order in suspects:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             try:
-                yield pool.submit(_one, order).result()
+                yield pool.submit(grade, order).result()
             except BrokenProcessPool:
                 yield broken(order, "the grader's own process ended while it was graded")
 
@@ -193,7 +193,8 @@ def _write_all(args, done: list[dict], is_folder: bool) -> None:
         results.write(Path(args.csv), results.as_csv(done))
     if args.gradescope and is_folder:
         for data in done:
-            results.write(Path(args.gradescope) / f"{_data_name(data)}.json", results.as_json(gradescope.results_json(data)))
+            path = Path(args.gradescope) / f"{_data_name(data)}.json"
+            results.write(path, results.as_json(gradescope.results_json(data)))
     elif args.gradescope:
         results.write(Path(args.gradescope), results.as_json(gradescope.results_json(done[0])))
 
