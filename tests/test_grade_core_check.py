@@ -272,6 +272,13 @@ def test_of_plain_cells_only_what_defines_is_taken(lab):
     assert [c.needed for c in notebook.source("8.2").cells] == [False, False, True]
 
 
+def test_an_answer_whose_cell_has_lost_its_mark_is_found_by_name(lab, capsys):
+    path = lab(source_of(toys.ring_all_reduce))
+    path.write_text(path.read_text().replace('"answer": "8.1"', '"was": "8.1"'))
+    assert main(["check", "8", "--exercise", "8.1"]) == 0
+    assert "found by name (ring_all_reduce)" in capsys.readouterr().out
+
+
 def test_hints_come_one_after_the_other_and_are_counted(capsys):
     for number, words in enumerate(toys.exercise().hints, 1):
         assert main(["hint", "8.1"]) == 0

@@ -58,7 +58,7 @@ def run_check(args) -> int:
             raise ValueError(f"--exercise {args.exercise}: {path} is of lab {notebook.lab}")
     print(f"lab {notebook.lab}: {path}\n", flush=True)
     reports = [check_cells(notebook, exercise) for exercise in wanted]
-    print(table(reports))
+    print(table(reports), flush=True)
     for report in reports:
         note = _record(report)
         if note:
@@ -131,8 +131,12 @@ def find_notebook(lab: str) -> Path:
 def check_cells(notebook: Notebook, exercise: Exercise) -> Report:
     """The public criteria on a notebook's cells."""
     from .box import Box
+    from .notebook_source import source_for
 
-    with Box(notebook.source(exercise.id), forbidden=exercise.forbidden) as answers:
+    source, note = source_for(notebook, exercise)
+    if note:
+        print(note)
+    with Box(source or notebook.source(exercise.id), forbidden=exercise.forbidden) as answers:
         return judge(exercise, answers, cases(exercise.id)[0])
 
 
