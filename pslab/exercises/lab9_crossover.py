@@ -164,7 +164,8 @@ def _call(point) -> str:
 CROSSOVER = Exercise(
     id="9.1", lab="9", title="Read the crossover off the bytes", names=("crossover",),
     signature="def crossover(K: int, D: int, key_bytes: int, S: int, view: str) -> float",
-    points=15, minutes=15, difficulty=2, core=True, prerequisites=("0A",), chapter_number="11.9.1", forbidden=("pslab.cost",),
+    points=15, minutes=15, difficulty=2, core=True, prerequisites=("0A",), chapter_number="11.9.1",
+    forbidden=("pslab.cost",),
     goal="The share n/V of a table's rows that one worker must touch before a dense all-reduce of the whole table "
          "moves as few bytes as the sparse way; for four ways to count. Above 1 means: never.",
     example='crossover(K=8, D=128, key_bytes=0, S=1, view="totals") -> 0.875',

@@ -236,7 +236,8 @@ def _by_bytes(rng):
 RECOMMEND = Exercise(
     id="9.2", lab="9", title="Which architecture, and what binds", names=("recommend",),
     signature="def recommend(spec: dict) -> tuple[str, str]",
-    points=20, minutes=20, difficulty=2, core=True, prerequisites=("9.1",), chapter_number="11.9.2", forbidden=("pslab.cost",),
+    points=20, minutes=20, difficulty=2, core=True, prerequisites=("9.1",), chapter_number="11.9.2",
+    forbidden=("pslab.cost",),
     goal="For one group of parameters: the architecture and the one reason that settles it. Four questions in a fixed "
          "order: capacity, elastic, straggler, bytes through the busiest port.",
     example='recommend({... a copy of 1.8 TB on workers of 80 GB ...}) -> ("server", "capacity")',
