@@ -28,7 +28,8 @@ LEDGER.add(2, 1, "vals", 50)
 BOXES = [viz.Box("group", "a group of\nparameters", (0, 1)),
          viz.Box("fits", "fits on a worker,\nwith its state?", (1, 1)),
          viz.Box("bytes", "which of three\nmoves least through\nthe busiest port?", (2, 1)),
-         viz.Box("server", "parameter server", (2, 2), "server"), viz.Box("ring", "all-reduce", (3, 0), "allreduce")]
+         viz.Box("server", "parameter server", (2, 2), "server"), viz.Box("ring", "all-reduce", (3, 0), "allreduce"),
+         viz.Box("gather", "sparse all-gather", (3, 1), "gather")]
 
 # Every public function that returns a picture, called once.
 PICTURES = {
@@ -39,7 +40,8 @@ PICTURES = {
                                                     "server": [k / 9 for k in range(2, 65)]}, log="x", mark=(8, "here"),
                                xlabel="workers K (count)", ylabel="bytes (GB)", title="Bytes"),
     "flow": lambda: viz.flow(BOXES, [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"),
-                                     ("bytes", "ring", "dense"), ("bytes", "server", "sparse")], title="Where it goes"),
+                                     ("bytes", "ring", "dense ring"), ("bytes", "gather", "all-gather"),
+                                     ("bytes", "server", "server")], title="Where it goes"),
     "links": lambda: viz.links(LEDGER, servers=1),
     "spacetime": lambda: viz.spacetime(TRACE),
     "timeline": lambda: viz.timeline(TRACE),
@@ -113,7 +115,7 @@ def test_on_a_stage_words_stay_in_their_boxes():
     axes = picture.figure.axes[0]
     frames = [p.get_window_extent() for p in axes.patches if isinstance(p, FancyBboxPatch)]
     words = [t.get_window_extent() for t in axes.texts[: len(BOXES)]]
-    assert len(frames) == len(words) == 5
+    assert len(frames) == len(words) == 6
     for frame, text in zip(frames, words):
         assert frame.x0 < text.x0 < text.x1 < frame.x1
         assert frame.y0 < text.y0 < text.y1 < frame.y1

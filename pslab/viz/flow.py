@@ -39,11 +39,13 @@ def flow(boxes: Sequence[Box], arrows: Sequence[tuple[str, str, str]], *, title:
     with styled():
         figure, axes = new_figure(width_in=min(2.4 + 2.2 * columns, 9.0), height_in=1.3 + 1.05 * lines)
         # a stage is as wide for four columns as for two: there, words go to the next line earlier
-        characters = int(figure.get_figwidth() * 72 * WIDTH / (2 * columns + 2) / (0.64 * type_pt(8.5)))
+        unit_pt = figure.get_figwidth() * 72 / (2 * columns + 2)
+        characters, between = (int(width * unit_pt / (0.64 * type_pt(8.5))) for width in (WIDTH, 2 - WIDTH))
         for box in boxes:
             _draw_box(axes, box, characters)
         for src, dst, text in arrows:
-            _draw_arrow(axes, by_name[src], by_name[dst], text)
+            up = any(by_name[b].at[1] < by_name[a].at[1] for a, b, _ in arrows if a == src)
+            _draw_arrow(axes, by_name[src], by_name[dst], text, between, side=-1 if up else 1)
         xs, ys = [2 * box.at[0] for box in boxes], [-box.at[1] for box in boxes]
         axes.set_xlim(min(xs) - 1, max(xs) + 1)
         axes.set_ylim(min(ys) - 0.5, max(ys) + 0.5)
@@ -63,13 +65,15 @@ def _draw_box(axes, box: Box, characters: int) -> None:
     axes.text(x, y, text, ha="center", va="center", fontsize=type_pt(8.5), color=INK, zorder=3)
 
 
-def _draw_arrow(axes, src: Box, dst: Box, text: str) -> None:
+def _draw_arrow(axes, src: Box, dst: Box, text: str, characters: int, side: int) -> None:
     (x0, y0), (x1, y1) = (_edge(a, b) for a, b in ((src, dst), (dst, src)))
     axes.add_patch(FancyArrowPatch((x0, y0), (x1, y1), arrowstyle="-|>", mutation_scale=points(12), color=SOFT,
                                    zorder=1, shrinkA=1, shrinkB=1, linewidth=points(1.2)))
-    if text and y0 == y1:  # above the arrow: between two boxes of a line there is little room
-        axes.annotate(text, ((x0 + x1) / 2, y0), xytext=(0, points(2)), textcoords="offset points", ha="center",
-                      va="bottom", fontsize=type_pt(8), color=INK, zorder=4,
+    if style_name() != "quiet":
+        text = textwrap.fill(text, max(characters, 6), break_long_words=False)
+    if text and y0 == y1:  # beside the arrow, for there is little room between two boxes; where no other arrow goes
+        axes.annotate(text, ((x0 + x1) / 2, y0), xytext=(0, side * points(3)), textcoords="offset points", ha="center",
+                      va="bottom" if side > 0 else "top", fontsize=type_pt(8), color=INK, zorder=4,
                       bbox={"boxstyle": "square,pad=0", "facecolor": PAPER, "edgecolor": "none"})
     elif text:
         axes.text((x0 + x1) / 2, (y0 + y1) / 2, text, ha="center", va="center", fontsize=type_pt(8), color=INK,
