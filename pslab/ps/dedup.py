@@ -34,6 +34,9 @@ class Seen:
     def note(self, incarnation: int, number: int) -> None:
         if incarnation > self.incarnation:
             self.incarnation, self.mark, self.above = incarnation, 0, set()
+        if number == self.mark + 1 and not self.above:      # mostly
+            self.mark = number
+            return
         self.above.add(number)
         while self.mark + 1 in self.above:
             self.mark += 1

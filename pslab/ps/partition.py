@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -64,13 +65,16 @@ class RangePartition(Partition):
         return np.searchsorted(self.edges()[1:], keys, side="right")
 
     def split(self, keys: np.ndarray | range) -> list[tuple[int, slice]]:
-        edges = self.edges()
         if isinstance(keys, range):
-            cuts = np.clip(edges, keys.start, max(keys.start, keys.stop)) - keys.start
+            first, stop = keys.start, max(keys.start, keys.stop)
+            cuts = [min(max(edge, first), stop) - first for edge in self._edges.tolist()]
         else:
-            cuts = np.searchsorted(keys, edges)
-        cuts = cuts.tolist()
+            cuts = np.searchsorted(keys, self._edges).tolist()
         return [(server, slice(a, b)) for server, (a, b) in enumerate(pairwise(cuts)) if a < b]
+
+    @cached_property
+    def _edges(self) -> np.ndarray:
+        return self.edges()
 
     def _check_bound(self) -> None:
         if self.num_rows is None or self.num_servers is None:

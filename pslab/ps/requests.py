@@ -81,9 +81,9 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
     return Request(shard, number, where, vals, sent - vals_bytes, vals_bytes)
 
 
-def whole(mail: Mail, name: str, default: int | None = None) -> int:
+def whole(mail: Mail, name: str) -> int:
     """meta[name], a whole number from 0."""
-    value = mail.meta.get(name, default)
+    value = mail.meta.get(name)
     if type(value) is not int or not 0 <= value < GONE:
         raise Refused(f"{mail.kind} with {name}={value!r}; a whole number from 0 is needed")
     return value

@@ -55,9 +55,9 @@ class Outbox:
         self._serial = 0
 
     def ask(self, dst: int, answer: str, owner, kind: str, meta: dict, tensors: list) -> None:
-        """Post a numbered request (meta gets q); its answer will be of kind `answer`."""
-        number = self._last[dst, answer] = self._last[dst, answer] + 1
-        self._post(dst, answer, number, owner, kind, {**meta, "q": number}, tensors)
+        """Post a numbered request (q is written into meta); its answer will be of kind `answer`."""
+        meta["q"] = number = self._last[dst, answer] = self._last[dst, answer] + 1
+        self._post(dst, answer, number, owner, kind, meta, tensors)
 
     def tell(self, dst: int, answer: str, kind: str, meta: dict) -> None:
         """Post a letter without a number; a newer one to the same server takes its place."""
@@ -70,8 +70,7 @@ class Outbox:
 
     def heard(self, src: int) -> None:
         """Any mail from a server shows that it is there."""
-        if self.retry_s is not None:
-            self._heard_s[src] = self.comm.now()
+        self._heard_s[src] = self.comm.now()
 
     def last(self, dst: int, answer: str) -> int:
         """The number of the newest request to a server."""
@@ -83,8 +82,10 @@ class Outbox:
 
     def is_full(self, dst: int, answer: str) -> bool:
         """Whether the oldest unanswered request lies WINDOW numbers back (only where letters can be lost)."""
+        if self.retry_s is None:
+            return False
         waiting = self._waiting[dst, answer]
-        return self.retry_s is not None and bool(waiting) and self._last[dst, answer] - next(iter(waiting)) >= WINDOW
+        return bool(waiting) and self._last[dst, answer] - next(iter(waiting)) >= WINDOW
 
     def due_s(self) -> float | None:
         """When `resend` has something to do."""

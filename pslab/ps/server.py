@@ -135,8 +135,9 @@ class KVServer:
         return self._written(mail, request, new)
 
     def _pull(self, mail: Mail) -> list[tuple[int, Mail]]:
-        request, clock, life = parse(mail, self.shards), whole(mail, "c"), whole(mail, "n", 0)
-        asked = Asked(mail.src, life, clock, whole(mail, "w", 0), request)
+        request, clock = parse(mail, self.shards), whole(mail, "c")
+        life = whole(mail, "n") if "n" in mail.meta else 0
+        asked = Asked(mail.src, life, clock, whole(mail, "w") if "w" in mail.meta else 0, request)
         pulled = self._pulled[mail.src]
         repeat = pulled.is_repeat(life, request.number)
         self._check_sender(mail, life, pulled, repeat, request.number)
@@ -192,7 +193,7 @@ class KVServer:
 
     def _answer_or_park(self, asked: Asked) -> list[tuple[int, Mail]]:
         rule = asked.request.shard.config.consistency
-        if not self._seen[asked.src].has_all(asked.life, asked.after_write):
+        if asked.after_write and not self._seen[asked.src].has_all(asked.life, asked.after_write):
             self._overtaking.append(asked)
         elif not rule.may_read(asked.clock, self._clocks.min_clock):
             self._parked.setdefault(asked.clock - rule.staleness, []).append(asked)
