@@ -93,14 +93,14 @@ def kit_pieces(comm, pieces: Pieces) -> list[Flat] | None:
     """
     if comm.world_size < 3 or not comm.shares_memory or not comm.stages(pieces[0]):
         return None
-    return [empty_like(comm.empty, pieces[0]) for _ in range(2)]
+    pair = [comm.empty(pieces[0].shape, pieces[0].dtype) for _ in range(2)]
+    return [tensor.numpy() for tensor in pair] if isinstance(pieces[0], np.ndarray) else pair
 
 
-def empty_like(make, piece: Flat) -> Flat:
-    """What `make(shape, dtype=…)` gives, in the piece's length, dtype and kind."""
-    if isinstance(piece, np.ndarray):
-        return make(piece.shape, dtype=torch.from_numpy(piece).dtype).numpy()
-    return make(piece.shape, dtype=piece.dtype)
+def plain_pieces(pieces: Pieces) -> list[Flat]:
+    """Two pieces in memory of one's own."""
+    make = np.empty_like if isinstance(pieces[0], np.ndarray) else torch.empty_like
+    return [make(pieces[0]) for _ in range(2)]
 
 
 def as_tensor(array: Flat) -> torch.Tensor:

@@ -21,7 +21,7 @@ import torch
 
 from pslab.comm import Comm
 
-from .chunks import TAGS, Flat, Pieces, check_algorithm, check_op, flat, owned
+from .chunks import TAGS, Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
 
 
 def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:
@@ -37,12 +37,12 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     check_algorithm(algorithm, ("ring",))
     row = flat(tensor)
     travelling_op = check_op(op, row)
-    sums = Pieces(flat(owned(row)), comm.world_size)     # the walk reduces in place: on a copy, the input stays
-    ring_reduce(comm, sums, travelling_op, TAGS["reduce_scatter"])
-    mine = sums[comm.rank]
+    pieces = Pieces(row, comm.world_size)
+    scratch = kit_pieces(comm, pieces) or plain_pieces(pieces)
+    mine = owned(ring_reduce(comm, pieces, travelling_op, TAGS["reduce_scatter"], scratch))
     if op == "mean":
         mine /= comm.world_size
-    return owned(mine)                                   # a copy, so that the other K−1 pieces can be freed
+    return mine
 
 
 def ring_reduce(comm: Comm, pieces: Pieces, op: str, tag: int, scratch: list[Flat] | None = None) -> Flat:

@@ -51,10 +51,13 @@ class Heap:
         return offset, self._staging[offset:offset + SLOT_BYTES]
 
     def empty(self, shape, name: str) -> np.ndarray:
-        """An uninitialised array inside the heap; its block is reused when the array is no longer referenced."""
+        """An uninitialised array inside the heap; its block is reused when the array is no longer referenced.
+
+        Blocks are powers of two, so that tensors of many sizes share few: what nobody touches takes no memory.
+        """
         dtype = arrays.numpy_dtype(name)
         count = int(np.prod(shape, dtype=np.int64))
-        size = max(-(-count * dtype.itemsize // _ALIGN), 1) * _ALIGN
+        size = max(1 << (count * dtype.itemsize - 1).bit_length(), _ALIGN)
         if self._free.get(size):
             offset, block = self._free[size].pop()
         else:
