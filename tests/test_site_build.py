@@ -106,6 +106,19 @@ def test_every_name_of_every_face_is_in_the_reference(site):
         assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", words)] == [], room
 
 
+def test_each_live_cell_of_a_class_has_its_recording_beside_it(site, repo_root):
+    page = (site / "class" / "11_09.html").read_text(encoding="utf-8")
+    recordings = re.findall(r"<details class='recorded'><summary>cell \d+, as recorded</summary>(.*?)</details>", page)
+    source = (repo_root / "docs" / "class" / "11_09.md").read_text(encoding="utf-8")
+    marks = re.findall(r"^- Live: ", source, re.MULTILINE)
+    assert len(recordings) == len(marks) > 10
+    assert all("<img" in shown or "<table" in shown or "<pre" in shown for shown in recordings)
+    assert sum("<img" in shown for shown in recordings) >= 5  # links, space and time, a control's first view
+    assert not any("a control:" in shown for shown in recordings)
+    (handout,) = re.findall(r'href="(\.\./_downloads/[^"]+handout\.pdf)"', page)
+    assert (site / "class" / handout).resolve().read_bytes().startswith(b"%PDF")
+
+
 def test_no_page_shows_a_place_of_the_machine_that_built_it(site):
     places = {str(site), str(Path.home()) + "/", sys.prefix}
     for page in site.rglob("*.html"):

@@ -179,12 +179,6 @@ def test_a_notebook_gets_words_for_its_pictures_and_for_its_controls(tmp_path):
     assert "image/png" in nbformat.read(path, as_version=4).cells[1].outputs[0].data  # the file itself is as it was
 
 
-def test_the_control_note_is_that_of_the_notebooks():
-    from pslab.notebooks.text import WIDGET_NOTE
-
-    assert WIDGET_NOTE == site_notebooks.CONTROL
-
-
 def test_a_folder_without_a_front_page_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no checkout of the course"):
         site_stage.find_pages(tmp_path)

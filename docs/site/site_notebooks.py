@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 
-CONTROL = "(a control: run this notebook to move it)"
+from pslab.notebooks.text import WIDGET_NOTE as CONTROL
 
 
 def prepared(path: Path, relinked: Callable[[str], str]) -> str:

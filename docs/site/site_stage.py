@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from site_api import api_pages
+from site_class import with_recordings
 from site_glossary import as_glossary
 from site_notebooks import prepared
 
@@ -72,7 +73,7 @@ def stage(root: Path, folder: Path) -> Staged:
         (folder / "api" / name).write_text(text, encoding="utf-8")
     for page in pages.values():
         if found := re.fullmatch(r"class/(\d+)_(\d+)\.md", page):
-            _add_handout(folder / page, f"{int(found[1])}.{int(found[2])}")
+            _complete_class(folder / page, f"{int(found[1])}.{int(found[2])}", root)
     if (root / "docs" / "img").is_dir():
         shutil.copytree(root / "docs" / "img", folder / "img")
     return Staged(pages, menu)
@@ -93,13 +94,14 @@ def find_pages(root: Path) -> dict[str, str]:
     return found
 
 
-def _add_handout(page: Path, chapter: str) -> None:
-    """Make the chapter's handout beside the page of its class, and link it there."""
+def _complete_class(page: Path, chapter: str, root: Path) -> None:
+    """Put the recorded outputs and the chapter's handout into the page of a class."""
     from pslab.classroom import write_handout
 
     write_handout(chapter, page.with_name(f"{page.stem}_handout.pdf"))
     link = f"{{download}}`The handout, one A4 page <{page.stem}_handout.pdf>`"
-    page.write_text(f"{page.read_text(encoding='utf-8').rstrip()}\n\n{link}\n", encoding="utf-8")
+    text = with_recordings(page.read_text(encoding="utf-8"), chapter, root)
+    page.write_text(f"{text.rstrip()}\n\n{link}\n", encoding="utf-8")
 
 
 def _menu(pages: list[str]) -> dict[str, list[str]]:
