@@ -117,6 +117,23 @@ def test_a_high_water_mark_alone_is_caught(monkeypatch):
         play_all()
 
 
+def test_doubled_letters_alone_need_no_retransmission():
+    """Numbers suffice: letters that come twice change nothing, with the worker's settings as they are by default."""
+    table = TableConfig("t", 1, 4, rule=SGD(1.0))
+
+    def program(comm):
+        if comm.rank == 2:
+            server = KVServer([table], 0, 1, [0, 1])
+            return serve(comm, server)["repeats"], server.rows("t")[:, 0].copy()
+        with KVWorker(comm, [2], [table]) as kv:
+            work(comm, kv, BSP())
+    for seed in range(10):
+        run = SimWorld(3, faults=Faults(seed=seed, duplicate=0.5), engine="greenlets").run(program)
+        repeats, rows = run.results[2]
+        assert np.array_equal(rows, truth(2)), f"seed {seed}"
+        assert repeats
+
+
 def test_without_retransmission_jobs_stop():
     with pytest.raises(Deadlock):
         play(3 + 6 * 2, {"retry_s": None})

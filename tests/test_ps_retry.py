@@ -9,7 +9,7 @@ import torch
 from ps_history import Losing
 from ps_jobs import TABLES, train
 
-from pslab.comm import Link, Mail, SimWorld
+from pslab.comm import Link, Mail, ProcessWorld, SimWorld
 from pslab.ps import ASP, SGD, KVServer, KVWorker, TableConfig, serve
 
 RETRY = {"retry_s": 60e-6}
@@ -114,6 +114,14 @@ def test_a_server_stays_for_a_goodbye_whose_answer_was_lost_and_says_when_it_end
     assert not server.done
     server.handle(None, 13.0)
     assert (server.done, server.next_deadline_s()) == (True, None)
+    thanked = KVServer([TableConfig("t", 1, 2)], 0, 1, [0, 1])
+    for worker in (0, 1):
+        thanked.handle(Mail(worker, "bye", {"s": 2.0}), 10.0)
+        assert not thanked.done
+    assert thanked.handle(Mail(0, "bye"), 10.5) == []
+    assert (thanked.done, thanked.next_deadline_s()) == (False, 12.0)
+    assert thanked.handle(Mail(1, "bye"), 10.5) == []
+    assert (thanked.done, thanked.next_deadline_s()) == (True, None)
     plain = KVServer([TableConfig("t", 1, 2)], 0, 1, [0])
     plain.handle(Mail(0, "bye"), 10.0)
     assert (plain.done, plain.next_deadline_s()) == (True, None)
@@ -145,7 +153,23 @@ def test_without_loss_retransmission_costs_a_reply_a_clock_and_nothing_else():
     assert careful.ledger.total("retry") == plain.ledger.total("retry") == 0
     for kind in ("keys", "vals"):
         assert careful.ledger.total(kind) == plain.ledger.total(kind)
-    assert careful.ledger.messages() - plain.ledger.messages() <= 5 * 2 * 2
+    assert careful.ledger.messages() - plain.ledger.messages() <= 5 * 2 * 2 + 2 * 2      # a last word to each server
+    assert careful.seconds < 1.5 * plain.seconds            # nobody waits for a time-out
+
+
+def test_in_processes_nothing_is_sent_again():
+    """Mail is reliable there: the time-outs must not fire in a healthy run, and servers must not stay behind."""
+    def program(comm):
+        if comm.rank == 2:
+            return serve(comm, KVServer(TABLES, 0, 1, [0, 1]))["repeats"]
+        with KVWorker(comm, [2], TABLES, retry_s=20.0) as kv:
+            train(comm, kv, 0)
+        return kv.resent
+    with ProcessWorld(3) as world:
+        run = world.run(program)
+    assert run.results == [0, 0, 0]
+    assert run.ledger.total("retry") == 0
+    assert run.seconds < 20
 
 
 @pytest.mark.parametrize(("settings", "words"), [

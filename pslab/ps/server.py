@@ -11,7 +11,8 @@
 
     t table number   q number of the request on this link, pulls and the rest apart   c clock   n incarnation
     r [lo, n] instead of a tensor of keys      Only where letters can be lost:   a answer with k, the clock you know
-    of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again
+    of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again (a second
+    bye without it: I have the answer)
 
 Server i reports the smallest clock to every S-th worker only: one report is enough to go on, since a pull that is ahead
 of what another server has heard waits there.
@@ -53,7 +54,7 @@ class KVServer:
         self._pulled = {worker: Seen() for worker in self.workers}
         self._parked: dict[int, list[Asked]] = {}                      # pulls that are ahead, by the clock they need
         self._overtaking: list[Asked] = []                             # pulls that came before their worker's writes
-        self._now_s = self._stay_until_s = 0.0
+        self._now_s, self._stay_until_s = 0.0, {}                      # until when each worker may ask again
         self._reports_to = self.workers[index::num_servers]
         self._arena = Arena()
         self._repeats = self._refused = self._refused_bytes = 0
@@ -89,12 +90,12 @@ class KVServer:
 
         Where letters can be lost, a server whose workers have all left stays a while, to answer a goodbye again.
         """
-        return self._stay_until_s if self._clocks.min_clock >= GONE and not self.done else None
+        return max(self._stay_until_s.values()) if self._clocks.min_clock >= GONE and not self.done else None
 
     @property
     def done(self) -> bool:
         """Every worker said goodbye, all rounds are closed, and the time that workers asked it to stay is over."""
-        return self._clocks.min_clock >= GONE and self._now_s >= self._stay_until_s
+        return self._clocks.min_clock >= GONE and self._now_s >= max(self._stay_until_s.values())
 
     @property
     def min_clock(self) -> int:
@@ -163,8 +164,10 @@ class KVServer:
         stay_s = mail.meta.get("s", 0.0)
         if not isinstance(stay_s, (int, float)) or not 0 <= stay_s < float("inf"):
             raise Refused(f"bye with s={stay_s!r}; seconds from 0 are needed")
-        self._stay_until_s = max(self._stay_until_s, self._now_s + stay_s if stay_s else 0.0)
+        self._stay_until_s[mail.src] = self._now_s + stay_s
         again = self._clocks.has_left(mail.src)
+        if again and not stay_s:
+            return []                       # that worker has the answer
         news = self._rise() if self._clocks.leave(mail.src) else []
         return news + self._reply(mail, "bye", {}, again)
 

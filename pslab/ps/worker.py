@@ -187,6 +187,9 @@ class KVWorker:
                 raise
             # Every request of this worker was answered: a server that is silent now heard the goodbye, stayed as long
             # as it was asked to, and ended, while each of its answers was lost.
+        if retry_s is not None:
+            for server in self.servers:
+                self.comm.post(server, "bye")       # it need not stay any longer; when this is lost, it stays in vain
 
     close = goodbye
 
