@@ -132,9 +132,8 @@ def batch(sizes: dict):
 
 def ours_of(kv, sizes: dict) -> dict:
     """{case: function} of our side; the worker's tensors are made once."""
-    import torch
     keys, grads, dense = batch(sizes)
-    whole, out = range(len(dense)), torch.empty_like(dense)
+    whole = range(len(dense))
 
     def pushed(where, vals, table):
         kv.push(where, vals, table)
@@ -142,7 +141,7 @@ def ours_of(kv, sizes: dict) -> dict:
 
     return {"empty": lambda: kv.wait(kv.pull(range(1), "one")),
             "pull rows": lambda: kv.wait(kv.pull(keys, "rows")), "push rows": lambda: pushed(keys, grads, "rows"),
-            "pull dense": lambda: kv.wait(kv.pull(whole, "dense", out=out)),
+            "pull dense": lambda: kv.wait(kv.pull(whole, "dense")),
             "push dense": lambda: pushed(whole, dense, "dense")}
 
 
@@ -171,14 +170,18 @@ def race(comm, sizes: dict, repeats: int, store: str) -> dict:
         SERVER.update(first, calls={})
     options = rpc.TensorPipeRpcBackendOptions(init_method=f"file://{store}", rpc_timeout=120)
     rpc.init_rpc(f"rank{comm.rank}", rank=comm.rank, world_size=2, rpc_backend_options=options)
+    done = False
     try:
         if comm.rank:
             serve(comm, KVServer(tables_of(sizes), 0, 1, [0]))
-            return {"rpc": SERVER["calls"]}
-        with KVWorker(comm, [1], tables_of(sizes)) as kv:
-            return raced(kv, sizes, repeats)
+            result = {"rpc": SERVER["calls"]}
+        else:
+            with KVWorker(comm, [1], tables_of(sizes)) as kv:
+                result = raced(kv, sizes, repeats)
+        done = True
     finally:
-        rpc.shutdown()
+        rpc.shutdown(graceful=done)              # after an error the other side would be waited for in vain
+    return result
 
 
 def raced(kv, sizes: dict, repeats: int) -> dict:
@@ -310,6 +313,8 @@ def show(figures: dict) -> None:
 
 
 if __name__ == "__main__":
+    import ps  # under its own name: RPC looks the functions up there, in the ranks too
+
     _parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(_parser)
-    sys.exit(main(_parser.parse_args()))
+    ps.add_arguments(_parser)
+    sys.exit(ps.main(_parser.parse_args()))

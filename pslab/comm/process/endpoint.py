@@ -22,6 +22,7 @@ from .meter import Meter
 from .tensors import Tensors
 
 PATIENCE_S = 0.05
+DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
@@ -75,6 +76,9 @@ class ProcessEndpoint(Tensors, Endpoint):
         pieces = [array.reshape(-1).view("uint8") for array, _ in views if array.size]
         message = Outgoing(head + descriptor, pieces, None, staged)
         channel.send(message)
+        if staged:                            # a copy of the rest costs as much as sending it to one who takes it
+            while message.pieces and not channel.closed and self.progress(DRAIN_MS):
+                continue
         channel.detach(message)
 
     def poll(self, ctx, timeout_s):
