@@ -188,7 +188,7 @@ rows_at_the_flip = 200
 predict("9.1", "rows at the flip", rows_at_the_flip, unit="rows")
 
 
-# %% tags=["nbval-ignore-output"]
+# %% needs="9.1" tags=["nbval-ignore-output"]
 def flip(K=3, V=900, D=1):
     """The smallest n for which the server moves as much as the ring, by runs of both; and all counts."""
     ring = counted(SimWorld(K).run(dense_ring, V, D, 1))
@@ -198,7 +198,7 @@ def flip(K=3, V=900, D=1):
 
 at, ring_bytes, server_bytes = reveal("9.1", "rows at the flip", flip, unit="rows")
 
-# %%
+# %% needs="9.1"
 pslab.viz.curve(list(server_bytes), {"server": [moved / 1e3 for moved in server_bytes.values()],
                                      "dense ring": [ring_bytes / 1e3] * len(server_bytes)},
                 looks={"dense ring": "allreduce"}, xlabel="rows one worker touches (rows)",
@@ -602,7 +602,7 @@ predict("9.5", "bytes of the server job", server_job_bytes, unit="B")
 # bytes?
 
 
-# %% tags=["nbval-ignore-output"]
+# %% needs="9.5" tags=["nbval-ignore-output"]
 def measure(K, V, D, n):
     """{contender: (bytes over all links, seconds of the fastest of three runs)} in real processes."""
     found, link = {}, Link(latency_s=1e-3, bandwidth_Bps=5e6)
@@ -620,7 +620,7 @@ def server_of_three():
 
 _, measured = reveal("9.5", "bytes of the server job", server_of_three, unit="B")
 
-# %% tags=["nbval-ignore-output"]
+# %% needs="9.5" tags=["nbval-ignore-output"]
 simulated = {name: SimWorld(ranks(name, 3), link=Link(latency_s=1e-3, bandwidth_Bps=5e6)).run(program, 2_000, 16, 1_000)
              for name, program in CONTENDERS.items()}
 assert all(measured[name][0] == counted(simulated[name]) for name in CONTENDERS)
