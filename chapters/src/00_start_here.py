@@ -57,7 +57,8 @@ with ProcessWorld(3) as world:
 # | --- | --- |
 # | [11.9 Parameter server vs all-reduce](11_09_parameter_server_vs_all_reduce.ipynb) | both architectures and the hybrid, their bytes counted on every link |
 #
-# The other chapters and the labs are not here yet.
+# Its lab is [Lab 9: the verdict](../labs/lab_09_verdict.ipynb), with checks that answer at once. The other chapters and
+# labs are not here yet.
 #
 # Every chapter has the same shape: what you will be able to do, sections marked *Beginner*, *Intermediate* or
 # *Advanced*, one figure with controls, and questions with answers.

@@ -1074,6 +1074,8 @@ print(f"eight and four:      server {eight_server.busiest / 3200:g} times the mo
 print(f"crossover at D = 1:  {100 * cost.crossover_fraction(4, 1, key_bytes=8):.0f} %")
 
 # %% [markdown]
+# Now do it yourself: [Lab 9: the verdict](../labs/lab_09_verdict.ipynb).
+#
 # ## Further reading
 #
 # - M. Li, D. G. Andersen, J. W. Park, A. J. Smola, A. Ahmed, V. Josifovski, J. Long, E. J. Shekita, B.-Y. Su: *Scaling
