@@ -1,6 +1,8 @@
 """Pulls through a worker's cache: the same rows under BSP, within the bound under SSP, and how many bytes less."""
 
 import math
+import re
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from ps_history import FREE, check_reads, counters, run_counts
 from ps_jobs import TABLES, check_stats, job, sequential, train
 
-from pslab.comm import Faults, Link, ProcessWorld, SimWorld
+from pslab.comm import Faults, Link, Mail, ProcessWorld, SimWorld
 from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, KVServer, KVWorker, TableConfig, Uniform, consistency_of, serve
 from pslab.ps.cache import RowCache
 from pslab.ps.cached import CachedTable
@@ -238,6 +240,50 @@ def test_ranges_go_past_the_cache_and_init_is_seen():
         ran = run(config, {"cache_rows": 10}, 0, 1, 2, work)
         assert ran.results[0]["result"] == ([0, 7, 7], [8, 8], [7, 8, 8])
         assert ran.results[0]["cache"]["t"]["hits"] == 3            # 3 and 4, then 5; not the range
+
+
+def test_hits_are_those_of_an_exact_lru():
+    """Through the worker: a pull finds its rows, they become the youngest, the oldest beyond the capacity leave."""
+    def work(comm, kv, seed):
+        rng, kept, hits, misses = np.random.default_rng(seed), OrderedDict(), 0, 0
+        for clock in range(60):
+            keys = np.unique(draw(rng)).tolist()
+            found = [key in kept for key in keys]
+            hits, misses = hits + sum(found), misses + len(found) - sum(found)
+            for key in keys:
+                kept[key] = True
+                kept.move_to_end(key)
+            while len(kept) > 6:
+                kept.popitem(last=False)
+            kv.wait(kv.pull(rng.permutation(keys), "t"))
+            if clock % 3 == 0:
+                kv.clock()
+            counts = kv.cache_stats()["t"]
+            assert (counts["hits"], counts["misses"]) == (hits, misses), f"pull {clock}"
+        return hits
+    for staleness in (0, 3, math.inf):
+        for servers in (1, 2):
+            config = TableConfig("t", DIM, ROWS, SGD(1.0), consistency_of(staleness))
+            assert run(config, {"cache_rows": 6}, 4, 1, servers, work).results[0]["result"] > 40
+
+
+def test_an_answer_that_waited_is_only_as_good_as_its_clock():
+    """Worker 1 leaves, the slowest clock jumps from 0 to 2; the rows of a pull of clock 1 hold round 0 and no more."""
+    server = KVServer([TableConfig("t", 1, 4)], 0, 1, [0, 1])
+    server.handle(Mail(0, "clock", {"c": 1}), 0.0)
+    assert server.handle(Mail(0, "pull", {"t": 0, "q": 1, "c": 1}, [np.array([2]), np.empty(0, np.int64)]), 0.0) == []
+    server.handle(Mail(0, "clock", {"c": 2}), 0.0)
+    answers = [mail.meta for _, mail in server.handle(Mail(1, "bye"), 0.0) if mail.kind == "rows"]
+    assert answers == [{"q": 1, "v": 0, "m": 1}]
+
+
+@pytest.mark.parametrize(("stamps", "words"), [
+    (np.zeros(3, np.int64), r"int64\[3\]"), (np.zeros(1, np.int32), "int32"), (np.zeros((1, 1), int), r"\[1, 1\]")])
+def test_stamps_that_are_none_are_refused(stamps, words):
+    server = KVServer([TableConfig("t", 1, 4)], 0, 1, [0])
+    [(_, mail)] = server.handle(Mail(0, "pull", {"t": 0, "q": 1, "c": 0}, [np.array([2, 1]), stamps]), 0.0)
+    assert mail.kind == "error"
+    assert re.search(words, mail.meta["w"])
 
 
 def test_without_a_cache_nothing_is_kept_or_sent_for_it():

@@ -183,6 +183,25 @@ def test_the_sequential_program_under_loss():
         assert np.array_equal(final_rows(run, 2, "sparse"), history[-1]["sparse"]), f"seed {seed}"
 
 
+def test_pulls_asked_for_before_clock_see_their_own_round_under_loss():
+    """The clock letter must not overtake a pull: clock() waits for its answer where letters can."""
+    table = TableConfig("t", 1, 2, rule=SGD(1.0))
+
+    def program(comm):
+        if comm.rank >= 2:
+            return serve(comm, KVServer([table], comm.rank - 2, 2, [0, 1]))
+        with KVWorker(comm, [2, 3], [table], **SETTINGS) as kv:
+            asked = []
+            for _ in range(5):
+                asked.append(kv.pull([0, 1], "t"))
+                kv.push([0, 1], torch.ones(2, 1), "t")
+                kv.clock()
+            return [kv.wait(timestamp)[:, 0].tolist() for timestamp in asked]
+    for seed in range(15):
+        run = SimWorld(4, faults=Faults(seed=seed, drop=0.3, reorder_s=200e-6), engine="greenlets").run(program)
+        assert run.results[:2] == [[[-2.0 * clock] * 2 for clock in range(5)]] * 2, f"seed {seed}"
+
+
 def lossy_train(comm, seed):
     if comm.rank >= 2:
         server = KVServer(TABLES, comm.rank - 2, 2, [0, 1])
