@@ -171,7 +171,9 @@ STEPS = (  # (misconception, the step it takes instead of summed(p) / K)
 
 def slip(p: Problem, table: np.ndarray) -> str:
     """The misconception whose step gives this table; '9/wrong-table' when none does."""
+    right = updated(p)
     for name, step in STEPS:
-        if np.allclose(table, p.table - step(p), rtol=1e-5, atol=1e-4):
+        slipped = p.table - step(p)
+        if np.allclose(table, slipped, rtol=1e-5, atol=1e-4) and not np.allclose(slipped, right, rtol=1e-5, atol=1e-4):
             return name
     return "9/wrong-table"
