@@ -7,13 +7,14 @@
     case        ours                                          RPC's function on the server
     empty       a pull of one number                          returns None
     pull rows   kv.wait(kv.pull(keys))                        rows.index_select(0, keys)
-    push rows   kv.push(keys, grads), wait, clock             rows.index_add_(0, keys, grads, alpha=-lr)
+    push rows   kv.wait(kv.push(keys, grads))                 rows.index_add_(0, keys, grads, alpha=-lr)
     pull dense  kv.wait(kv.pull(range))                       the tensor itself
-    push dense  kv.push(range, grads), wait, clock            tensor.add_(grads, alpha=-lr)
+    push dense  kv.wait(kv.push(range, grads))                tensor.add_(grads, alpha=-lr)
 
-Every call of ours that pushes ends when the step has been taken (BSP: the round is closed), as RPC's does. What both
-sides pull and what their pushes leave behind is checked in the run that times them, and their calls are counted on the
-server. Bytes are those of the ledger, for one call. Ceilings are measured in one process, without any message.
+The tables are asynchronous (ASP), as RPC's functions are: a push is a step on arrival, and its call ends when the step
+has been taken. What both sides pull and what their pushes leave behind is checked in the run that times them, and
+their calls are counted on the server. Bytes are those of the ledger, for one call. Ceilings are measured in one
+process, without any message.
 
     pslab bench ps --json FILE          or          python benchmarks/ps.py --quick
 """
@@ -113,11 +114,11 @@ def measure(sizes: dict, repeats: int, transport: str) -> list[dict]:
 # ---- both ranks -----------------------------------------------------------------------------------------------------
 
 def tables_of(sizes: dict) -> list:
-    from pslab.ps import SGD, Integers, TableConfig
+    from pslab.ps import ASP, SGD, Integers, TableConfig
     first = Integers(-8, 9, seed=1)
-    return [TableConfig("rows", sizes["dim"], sizes["table_rows"], SGD(LR), init=first),
-            TableConfig("dense", DENSE_DIM, sizes["dense"] // (4 * DENSE_DIM), SGD(LR), init=first),
-            TableConfig("one", 1, 1, SGD(LR))]
+    return [TableConfig("rows", sizes["dim"], sizes["table_rows"], SGD(LR), ASP(), init=first),
+            TableConfig("dense", DENSE_DIM, sizes["dense"] // (4 * DENSE_DIM), SGD(LR), ASP(), init=first),
+            TableConfig("one", 1, 1, SGD(LR), ASP())]
 
 
 def batch(sizes: dict):
@@ -135,14 +136,11 @@ def ours_of(kv, sizes: dict) -> dict:
     keys, grads, dense = batch(sizes)
     whole = range(len(dense))
 
-    def pushed(where, vals, table):
-        kv.push(where, vals, table)
-        kv.clock()                              # waits for the acknowledgement, then for the step
-
     return {"empty": lambda: kv.wait(kv.pull(range(1), "one")),
-            "pull rows": lambda: kv.wait(kv.pull(keys, "rows")), "push rows": lambda: pushed(keys, grads, "rows"),
+            "pull rows": lambda: kv.wait(kv.pull(keys, "rows")),
+            "push rows": lambda: kv.wait(kv.push(keys, grads, "rows")),
             "pull dense": lambda: kv.wait(kv.pull(whole, "dense")),
-            "push dense": lambda: pushed(whole, dense, "dense")}
+            "push dense": lambda: kv.wait(kv.push(whole, dense, "dense"))}
 
 
 def one_call(comm, sizes: dict, case: str | None) -> None:
