@@ -14,8 +14,7 @@ from __future__ import annotations
 import math
 
 from pslab.comm import SimWorld
-from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict
-from pslab.grade.contracts import formula
+from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
 from . import lab9_rivals as rivals
 
@@ -96,8 +95,8 @@ MISCONCEPTIONS = (
 
 def _asked(points_of):
     """A judge of the values at points_of(rng), each (K, D, key_bytes, S, view)."""
-    return formula("crossover", lambda case: points_of(case.rng), crossover, otherwise="9/crossover-miscounted",
-                   explains=BELIEFS, rtol=RTOL)
+    return contracts.formula("crossover", lambda case: points_of(case.rng), crossover,
+                             otherwise="9/crossover-miscounted", explains=BELIEFS, rtol=RTOL)
 
 
 def _printed_example(rng):

@@ -17,8 +17,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from pslab.comm import Link, ProcessWorld, SimWorld
-from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict
-from pslab.grade.contracts import formula
+from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
 from . import lab9_rivals as rivals
 from .lab9_rivals import CONTENDERS, ITEM_BYTES, KEY_BYTES
@@ -189,6 +188,9 @@ def _elsewhere(rng):
             (2, 3000, 32, int(rng.integers(2400, 2900)), 1e-4, 1e8)]
 
 
+BYTES = contracts.formula("predict_bytes", lambda case: _sizes(case.rng), predict_bytes,
+                          otherwise="9/bytes-miscounted", explains=BELIEFS)
+
 MEASURE = Exercise(
     id="9.5", lab="9", title="Measure the three, predicted first", names=("predict_bytes", "finish_order"),
     signature="def predict_bytes(K: int, V: int, D: int, n: int) -> dict[str, int]\n"
@@ -207,12 +209,10 @@ MEASURE = Exercise(
     ),
     misconceptions=MISCONCEPTIONS,
     criteria=(
-        Criterion("bytes by formula", formula("predict_bytes", lambda case: _sizes(case.rng), predict_bytes,
-                                              otherwise="9/bytes-miscounted", explains=BELIEFS), 6),
+        Criterion("bytes by formula", BYTES, 6),
         Criterion("equal to the ledger", equal_to_the_ledger, 6),
         Criterion("order of finish", _order(_throttled), 6),
-        Criterion("other tables", formula("predict_bytes", lambda case: _sizes(case.rng), predict_bytes,
-                                          otherwise="9/bytes-miscounted", explains=BELIEFS), 3, hidden=True),
+        Criterion("other tables", BYTES, 3, hidden=True),
         Criterion("other links", _order(_elsewhere), 4, hidden=True),
     ),
 )

@@ -37,8 +37,7 @@ def _preload() -> None:
     import numpy
     import torch
 
-    import pslab.comm.process
-    import pslab.comm.sim  # noqa: F401
+    from pslab.comm import ProcessWorld, SimWorld  # noqa: F401
 
     from . import box_child, box_ranks  # noqa: F401
 
