@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import sys
 import types
 from importlib import metadata
 from pathlib import Path
@@ -155,9 +156,9 @@ def test_a_folder_that_cannot_be_written_is_broken(tmp_path):
     found = machine.folder("cache folder", tmp_path / "file" / "cache")  # a folder inside a file: for root as well
     assert found.state == "broken"
     assert "PSLAB_CACHE" in found.todo
-    fine = machine.folder("cache folder", tmp_path / "new")
+    fine = machine.folder("cache folder", tmp_path / "new" / "cache")
     assert fine.state == "ok"
-    assert list((tmp_path / "new").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]  # nothing is left behind
     full = machine.folder("cache folder", tmp_path, lambda path: types.SimpleNamespace(free=1 << 20))
     assert full.state == "note"
     assert "1 MiB" in full.said
@@ -249,6 +250,16 @@ def test_two_processes_that_add_wrongly_or_die_are_broken():
     died = ask("tried", "two processes", lambda: tried.processes(lambda: World(error=OSError("no pipes left"))), True)
     assert (died.state, died.needed) == ("broken", True)
     assert "no pipes left" in died.said
+
+
+def test_a_torch_that_cannot_be_imported_or_adds_wrongly_is_broken(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch, "arange", lambda *_: torch.ones(4))
+    assert "does not get 6" in tried.torch_works().said
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = ask("tried", "torch", tried.torch_works, True)
+    assert (found.state, found.needed) == ("broken", True)
 
 
 def test_slow_processes_are_a_note(monkeypatch):

@@ -127,6 +127,12 @@ def test_a_docstring_reads_as_it_was_meant():
     assert "another | one" in page
 
 
+def test_a_plain_value_is_not_described_by_its_type():
+    assert site_docstrings._of_its_type(True, bool.__doc__)
+    assert not site_docstrings._of_its_type(True, "Whether rounds close together.")
+    assert not site_docstrings._of_its_type(bool, bool.__doc__)
+
+
 # ---- the glossary --------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 
@@ -35,10 +36,18 @@ def as_rst(docstring: str) -> str:
 
 def setup(app) -> dict:
     def processed(app, what, name, obj, options, lines: list[str]) -> None:
-        lines[:] = as_rst("\n".join(lines)).split("\n")
+        text = "\n".join(lines)
+        lines[:] = [] if _of_its_type(obj, text) else as_rst(text).split("\n")
 
     app.connect("autodoc-process-docstring", processed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _of_its_type(value, docstring: str) -> bool:
+    """Whether a docstring is that of a plain value's type: `True` would be described as what bool() does."""
+    if isinstance(value, type | property) or callable(value):
+        return False
+    return (inspect.getdoc(type(value)) or "").split() == docstring.split()
 
 
 def _parts(paragraph: str) -> list[tuple[str, str]]:

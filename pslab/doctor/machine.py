@@ -112,13 +112,16 @@ def shm(statvfs: Callable = os.statvfs, path: str = "/dev/shm") -> Finding:
 
 
 def folder(name: str, path: Path, disk_usage: Callable = shutil.disk_usage, needed: bool = False) -> Finding:
-    """Whether a file can be written in `path`, which is made if need be, and how much room there is."""
+    """Whether a file can be written in `path`, which is made for that if need be, and how much room there is."""
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path, prefix=".pslab-doctor-") as file:
             file.write(b"1")
             file.flush()
         free = disk_usage(path).free
+        for empty in made:  # nobody asked for it yet
+            empty.rmdir()
     except OSError as error:
         variable = {"cache folder": "PSLAB_CACHE", "temporary folder": "TMPDIR"}.get(name, "")
         hint = f", or let {variable} name a folder of yours" if variable else ""
