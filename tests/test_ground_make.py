@@ -108,7 +108,8 @@ def test_no_python_is_named(house):
 
 def test_make_alone_says_what_there_is(house):
     said = run(["make"], house).stdout
-    assert all(f"make {target} " in said for target in ("demo", "test", "test-long", "lab", "notebooks", "site", "lint"))
+    targets = ("demo", "test", "test-long", "lab", "notebooks", "site", "lint")
+    assert all(f"make {target} " in said for target in targets)
     assert calls(house) == []
 
 

@@ -137,9 +137,9 @@ def test_a_plain_value_is_not_described_by_its_type():
 
 
 def test_tables_of_terms_become_entries_and_others_stay():
-    text = "# T\n\n| term | here |\n| --- | --- |\n| push, pull | to and fro |\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    text = "# T\n\n| term | here |\n| --- | --- |\n| push, pull | there and back |\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"
     made = site_glossary.as_glossary(text)
-    assert "```{glossary}\npush\npull\n  to and fro\n\n```" in made
+    assert "```{glossary}\npush\npull\n  there and back\n\n```" in made
     assert "| 1 | 2 |" in made
     letters = site_glossary.as_glossary("| letter | here |\n| --- | --- |\n| K, S | workers, servers |\n")
     assert "K\n  workers\n\nS\n  servers\n" in letters
