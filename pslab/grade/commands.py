@@ -57,8 +57,7 @@ def run_check(args) -> int:
         if not wanted:
             raise ValueError(f"--exercise {args.exercise}: {path} is of lab {notebook.lab}")
     print(f"lab {notebook.lab}: {path}\n", flush=True)
-    reports = [check_cells(notebook, exercise) for exercise in wanted]
-    print(table(reports), flush=True)
+    reports = list(_checked(notebook, wanted))
     for report in reports:
         note = _record(report)
         if note:
@@ -140,16 +139,17 @@ def check_cells(notebook: Notebook, exercise: Exercise) -> Report:
         return judge(exercise, answers, cases(exercise.id)[0])
 
 
-def table(reports: list[Report]) -> str:
-    """One line an exercise: its id, title, state, how many checks pass."""
-    rows = [("exercise", "", "state", "checks")]
-    for report in reports:
-        e, passing = report.exercise, sum(v.passed for _, v in report.verdicts)
-        title = e.title + ("" if e.core else " (optional)")
+def _checked(notebook: Notebook, wanted: list[Exercise]):
+    """Check one exercise after the other, and print its line of the table as soon as it is known."""
+    titles = [e.title + ("" if e.core else " (optional)") for e in wanted]
+    width = max(map(len, titles))
+    print(f"exercise  {'':<{width}}  state    checks", flush=True)
+    for exercise, title in zip(wanted, titles):
+        report = check_cells(notebook, exercise)
+        passing = sum(verdict.passed for _, verdict in report.verdicts)
         checks = f"{passing} of {len(report.verdicts)}" if report.state in ("passes", "fails") else ""
-        rows.append((e.id, title, report.state, checks))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+        print(f"{exercise.id:<8}  {title:<{width}}  {report.state:<7}  {checks}".rstrip(), flush=True)
+        yield report
 
 
 def summary(reports: list[Report]) -> str:
