@@ -9,7 +9,7 @@ from direct_answers import Direct
 
 from pslab import cost, exercises
 from pslab.comm import SimWorld
-from pslab.exercises import lab9_crossover, lab9_measure, lab9_recommend, lab9_rivals, lab9_route
+from pslab.exercises import lab9_crossover, lab9_measure, lab9_quiz, lab9_recommend, lab9_rivals, lab9_route
 from pslab.grade import cases
 from pslab.grade.judging import judge
 
@@ -41,7 +41,7 @@ def test_points_minutes_and_core_are_those_of_the_course():
 
 def test_the_notebook_tells_points_minutes_and_titles_as_they_are(repo_root):
     text = (repo_root / "solutions" / "src" / "lab_09_verdict.py").read_text(encoding="utf-8")
-    told = [e for e in exercises.lab("9") if e.kind == "code"]
+    told = exercises.lab("9")
     for e in told:
         core = "core" if e.core else "optional"
         assert f"# | {e.id} | {e.title} | {e.points} | {e.minutes} | {core} |" in text
@@ -206,3 +206,35 @@ def test_ids_of_the_contenders_are_never_a_range():
             assert ids.min() >= 0
             assert ids.max() < V
             assert n == V - 1 or ids[-1] - ids[0] >= n
+
+
+# ---- 9.7 ------------------------------------------------------------------------------------------------------------
+
+
+def quiz(chosen):
+    return judge(exercises.get("9.7"), Direct({"choices": lambda: chosen}), cases("9.7")[0], strict=True)
+
+
+def test_every_option_is_explained_and_only_the_right_ones_pass(repo_root):
+    right = {q.letter: q.right for q in lab9_quiz.QUESTIONS}
+    assert quiz(right).score == exercises.get("9.7").points == len(right)
+    for q in lab9_quiz.QUESTIONS:
+        assert len({leads_to for _, leads_to in q.options}) == len(q.options) == 4
+        for option in range(1, 5):
+            verdict = {c.name: v for c, v in quiz({**right, q.letter: option}).verdicts}[q.name]
+            assert verdict.passed == (option == q.right)
+            told = verdict.seen if verdict.passed else exercises.get("9.7").sentence(verdict.misconception)
+            assert told == q.options[option - 1][1]
+    text = (repo_root / "solutions" / "src" / "lab_09_verdict.py").read_text(encoding="utf-8")
+    assert "\n".join(f"# {line}".rstrip() for line in lab9_quiz.markdown().splitlines()) in text
+
+
+@pytest.mark.parametrize("chosen", [None, {"a": 0}, {"a": 5}, {"a": "2"}, {"a": True}, 3])
+def test_a_choice_that_is_none_of_the_options_is_told(chosen):
+    report = quiz(chosen)
+    assert report.score == 0
+    assert report.verdicts[0][1].misconception == "all/bad-value"
+
+
+def test_what_is_not_chosen_is_no_mistake():
+    assert {v.misconception for _, v in quiz({}).verdicts} == {"all/unpicked"}

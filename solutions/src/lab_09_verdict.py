@@ -23,6 +23,7 @@
 # | 9.3 | Build the sparse combine, and the dense one | 30 | 30 | core |
 # | 9.4 | Route a model's parameters | 20 | 20 | optional |
 # | 9.5 | Measure the three, predicted first | 25 | 25 | optional |
+# | 9.7 | Four systems | 4 | 5 | core |
 #
 # Write your answer where a cell says `raise NotImplementedError`, then run the check below it. A check prints what was
 # expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a terminal
@@ -639,6 +640,54 @@ pslab.viz.bars(list(CONTENDERS), {"bytes over all links": [predict_bytes(3, 2_00
 # Bytes were equal to the ledger. The order of finish was another matter: server and all-gather move the same bytes in
 # all, fewer than the ring, and yet the server comes last. Its bytes pass through one port; the other two spread theirs.
 #
+# ## 9.7 Four systems
+#
+# *4 points · 5 minutes · core · exercise 11.9.2 as printed*
+#
+# **Goal.** The option that you would build, for each of four systems. Write its number into `choices`. Every option has
+# a sentence of its own: choose a wrong one on purpose and run the check to read what it would lead to.
+#
+# **(a) The dense transformer.** Seven billion parameters, trained with Adam on 64 equal GPUs of 80 GB in one room. Every step uses every gradient.
+#
+# 1. A parameter server on 8 machines of their own
+# 2. All-reduce as reduce-scatter and all-gather, each GPU keeping one piece of the optimizer's state
+# 3. A sparse all-gather of the gradients
+# 4. An asynchronous server, because nobody has to wait
+#
+# **(b) The click model.** A 4 TB table of users and ads, of which a batch names a few thousand rows, and a dense head of 20 million parameters; 32 workers of 80 GB.
+#
+# 1. All-reduce for everything, as the workers are equal
+# 2. Everything on servers, as they are there anyway
+# 3. The table on servers, the head all-reduced
+# 4. A sparse all-gather for the table, all-reduce for the head
+#
+# **(c) The learner and its actors.** One learner updates a policy; 2,000 actors play with the newest policy they can get and send back what happened, each at its own pace.
+#
+# 1. All-reduce over all 2,001 processes
+# 2. The learner owns the weights, actors pull them when they need them
+# 3. A broadcast of every new policy to all actors, who wait for it
+# 4. No weights need to travel, as actors have no gradients
+#
+# **(d) The spot machines.** 200 million dense parameters on cheap machines that join and leave every few minutes; a few rounds of staleness do no harm.
+#
+# 1. A ring over whoever was there at the start
+# 2. A ring that is built anew from the last checkpoint whenever someone comes or goes
+# 3. A sparse all-gather, which needs no fixed neighbours
+# 4. Servers on machines that stay, workers that come and go
+
+
+# %% answer="9.7"
+def choices():
+    """{letter of the system: number of the option, from 1}"""
+    ### BEGIN SOLUTION
+    return {"a": 2, "b": 3, "c": 2, "d": 4}
+    ### END SOLUTION
+
+
+# %% check="9.7"
+check("9.7", choices)
+
+# %% [markdown]
 # ## What to take along
 #
 # - A crossover belongs to a way of counting. Name it, or the number means nothing.
