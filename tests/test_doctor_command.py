@@ -1,6 +1,8 @@
 """`pslab doctor` as a person runs it: words, exit code, JSON."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -101,3 +103,14 @@ def test_a_wrong_command_line_is_told_in_one_line(words, expected, capsys):
 def test_a_report_that_cannot_be_written_is_told(examined, tmp_path, capsys):
     assert cli.main(["doctor", "--json", str(tmp_path / "no" / "folder.json")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_a_python_without_any_package_is_told_what_to_do(repo_root):
+    """-S leaves out site-packages: nothing but Python itself and the course's folder."""
+    code = f"import sys; sys.path.insert(0, {str(repo_root)!r}); from pslab.cli import main; sys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "pslab itself is not installed in this Python" in done.stdout
+    assert "make setup" in done.stdout
+    assert "Tried just now" not in done.stdout
+    assert done.stdout.strip().endswith("First mend: pslab.")
