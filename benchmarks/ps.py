@@ -44,7 +44,7 @@ from bench_common import (
 
 CASES = ("empty", "pull rows", "push rows", "pull dense", "push dense")
 LR = 0.5                     # a power of two: steps over whole numbers stay exact
-LOOP_S, MAX_CALLS, WARM_CALLS = 0.15, 300, 3
+MAX_CALLS, WARM_CALLS = 300, 3
 DENSE_DIM = 1024
 SERVER = {}                  # on the server: the tensors of RPC's side, and how often each function was called
 
@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
         return 2
     figures = {"benchmark": "ps", "machine": machine(), "dtype": "float32", "transport": args.transport,
                "repeats": args.repeats or (3 if few else 15), **sizes}
-    figures["results"] = measure(sizes, figures["repeats"], args.transport)
+    figures["results"] = measure(sizes, figures["repeats"], args.transport, 0.02 if few else 0.15)
     show(figures)
     if args.json:
         write_json(args.json, figures)
@@ -86,15 +86,16 @@ def main(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def measure(sizes: dict, repeats: int, transport: str) -> list[dict]:
-    """The rows of the table."""
+def measure(sizes: dict, repeats: int, transport: str, loop_s: float) -> list[dict]:
+    """The rows of the table; an inner loop takes about loop_s, long against the clock."""
     from pslab.comm import ProcessWorld
 
     with ProcessWorld(2, transport=transport) as world:
         ledgers = {case: world.run(one_call, sizes, case).ledger for case in CASES}
         idle = world.run(one_call, sizes, None).ledger
         with tempfile.TemporaryDirectory(prefix="pslab-bench-") as folder:
-            worker, server = world.run(race, sizes, repeats, os.path.join(folder, "rpc"), timeout_s=300.0).results
+            worker, server = world.run(race, sizes, repeats, loop_s, os.path.join(folder, "rpc"),
+                                       timeout_s=300.0).results
     results = []
     for case in CASES:
         sent = {kind: {way: ledgers[case].link(*link, kind) - idle.link(*link, kind)
@@ -154,7 +155,7 @@ def one_call(comm, sizes: dict, case: str | None) -> None:
             ours_of(kv, sizes)[case]()
 
 
-def race(comm, sizes: dict, repeats: int, store: str) -> dict:
+def race(comm, sizes: dict, repeats: int, loop_s: float, store: str) -> dict:
     """One rank of the measurement."""
     os.environ["TP_SOCKET_IFNAME"] = os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     import torch
@@ -175,14 +176,14 @@ def race(comm, sizes: dict, repeats: int, store: str) -> dict:
             result = {"rpc": SERVER["calls"]}
         else:
             with KVWorker(comm, [1], tables_of(sizes)) as kv:
-                result = raced(kv, sizes, repeats)
+                result = raced(kv, sizes, repeats, loop_s)
         done = True
     finally:
         rpc.shutdown(graceful=done)              # after an error the other side would be waited for in vain
     return result
 
 
-def raced(kv, sizes: dict, repeats: int) -> dict:
+def raced(kv, sizes: dict, repeats: int, loop_s: float) -> dict:
     """The worker: check every case on both sides, then time them in turn."""
     ours, plain = ours_of(kv, sizes), rpc_of(sizes)
     made = dict.fromkeys(CASES, 0)
@@ -197,7 +198,7 @@ def raced(kv, sizes: dict, repeats: int) -> dict:
     calls = {}
     for case in CASES:
         slowest = max(timed(sides[side][case], WARM_CALLS) for side in sides)
-        calls[case] = min(MAX_CALLS, max(1, int(LOOP_S / slowest)))
+        calls[case] = min(MAX_CALLS, max(1, int(loop_s / slowest)))
     for repeat in range(repeats):
         for case in CASES:
             for side in ("ours", "rpc") if repeat % 2 else ("rpc", "ours"):

@@ -236,13 +236,15 @@ def mail_of_every_kind(world):
         x += 1000                                                     # post has taken what it needs
         comm.post(other, "odd", {}, [torch.tensor([True, False, True]), torch.tensor([2.5], dtype=torch.float64)])
         comm.post(comm.rank, "mine", {"r": comm.rank})
-        letters = [comm.poll(5.0) for _ in range(3)]
+        comm.post(other, "second", {"n": 2}, [torch.ones(4), torch.tensor([3])], retry=True)
+        letters = [comm.poll(5.0) for _ in range(4)]
         letters.sort(key=lambda mail: mail.kind)
         assert comm.poll(0) is None
         assert comm.poll(0.02) is None
         return [(m.src, m.kind, {str(k): v for k, v in m.meta.items()}, m.tensors) for m in letters]
     run = same_as_simulated(world, program)
     assert run.ledger.port(0, "keys") == (16, 16)
+    assert run.ledger.link(0, 1, "retry") == 16 + 8 + len(b"\x92\xa6second\x81\xa1n\x02")
     assert run.ledger.port(0, "vals") == (200_000 + 3 + 8,) * 2
 
 
