@@ -56,6 +56,16 @@ def test_a_wrong_answer_is_told_what_where_and_why(capsys):
     assert state() == "fails"
 
 
+def talks(comm, x):
+    print("I hold", float(x.sum()))
+    return x
+
+
+def test_what_an_answer_prints_is_there_when_it_fails(capsys):
+    check("8.1", talks)
+    assert "printed   rank 0: I hold " in capsys.readouterr().out
+
+
 def test_a_stub_has_its_fixed_text(capsys):
     assert check("8.1", toys.stub).not_yet
     assert capsys.readouterr().out == "8.1: not yet\n"

@@ -6,7 +6,19 @@ import json
 import grade_toys as toys
 import pytest
 
-from pslab.grade import BoxTrouble, Case, CourseError, Criterion, Stalled, Verdict, feedback, judge, read_result, result
+from pslab.grade import (
+    BoxTrouble,
+    Case,
+    CourseError,
+    Criterion,
+    Stalled,
+    Verdict,
+    contracts,
+    feedback,
+    judge,
+    read_result,
+    result,
+)
 
 PUBLIC, HIDDEN = Case(1), Case(2, public=False)
 
@@ -53,15 +65,39 @@ def test_hidden_criteria_run_with_the_hidden_case_and_only_then():
     assert seen == [(True, "/c0"), (True, "/c0"), (False, "/c1")]
 
 
-def test_a_stub_is_asked_once():
+def test_a_stub_is_not_yet_and_nothing_else():
     report = report_of(toys.stub)
     assert report.state == "not yet"
     assert feedback.text(report) == "8.1: not yet"
     assert report.score == 0
     assert not report.passed
-    answers = toys.Fake(ring_all_reduce=toys.stub)
-    judge(toys.exercise(), answers, PUBLIC)
-    assert len(answers.asked) == 1
+
+
+def test_one_of_two_functions_still_a_stub_costs_what_it_is_worth_and_no_more():
+    two = criteria(*(contracts.values(toys.job(name), otherwise="8/wrong-sum") for name in ("one", "other", "one")))
+    exercise = toys.exercise(names=("one", "other"), criteria=two)
+    for one, other, passing in ((toys.star, toys.stub, [True, False, True]),
+                                (toys.stub, toys.star, [False, True, False])):
+        report = judge(exercise, toys.Fake(one=one, other=other), PUBLIC, strict=True)
+        assert [v.passed for _, v in report.verdicts] == passing
+        assert report.state == "fails"
+        said = feedback.text(report)
+        assert said.count("not yet") == passing.count(False)
+        assert "hint 1 of 3" in said
+
+
+def test_what_the_ranks_printed_is_shown_beside_a_failure():
+    def talks(comm, x):
+        print("I hold", float(x.sum()))
+        for i in range(4):
+            print("line", i, "x" * (200 if i == 0 else 1))
+        return x
+
+    said = feedback.text(report_of(talks, criteria=toys.exercise().criteria[:1], points=3))
+    assert "          printed   rank 0: I hold 0.0\n                    rank 0: line 0 xxx" in said
+    assert " ...\n" in said
+    assert "... and 4 more lines" in said
+    assert "printed" not in feedback.text(report_of(toys.mean))
 
 
 def test_nothing_that_ran_is_nothing_that_passed():

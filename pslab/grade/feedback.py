@@ -22,6 +22,7 @@ from .report import Report
 
 WIDTH = 100
 MESSAGES_LISTED = 8
+PRINTS_LISTED = 6
 LARGEST_DRAWN = 400                # messages; a picture of more is a black bar
 
 
@@ -38,17 +39,17 @@ def text(report: Report, hints_shown: int = 0) -> str:
     width = max(len(_name(criterion)) for criterion, _ in report.verdicts)
     told = None
     for criterion, verdict in report.verdicts:
+        words, reasons = "", ()
         if verdict.passed:
             words = cost(verdict)
+        elif verdict.misconception == "all/not-yet":
+            words = "not yet"
         elif told is not None and _same(told[1], verdict):
             words = f"as {told[0].name!r}"
         else:
-            words = ""
+            told, reasons = (criterion, verdict), _reasons(report, verdict)
         state = "passes" if verdict.passed else "fails"
-        lines.append(f"  {state:<6}  {_name(criterion):<{width}}  {words}".rstrip())
-        if not verdict.passed and not words:
-            told = (criterion, verdict)
-            lines += _reasons(report, verdict)
+        lines += [f"  {state:<6}  {_name(criterion):<{width}}  {words}".rstrip(), *reasons]
     if report.passed:
         return "\n".join([*lines, closing(report)])
     return "\n".join([*lines, hint(report, hints_shown)])
@@ -132,6 +133,15 @@ def asserting() -> bool:
     return bool(os.environ.get("NBGRADER_EXECUTION")) or os.environ.get("PSLAB_ASSERT") == "1"
 
 
+def _printed(run) -> str:
+    """The first lines that the ranks of a run printed: what somebody who looks for a mistake put there."""
+    prints = getattr(run, "prints", None) or ()
+    lines = [f"rank {rank}: {line}" for rank, text in enumerate(prints) for line in text.splitlines() if line.strip()]
+    more = [f"... and {len(lines) - PRINTS_LISTED} more lines"] if len(lines) > PRINTS_LISTED else []
+    lines = [line if len(line) <= WIDTH else line[: WIDTH - 4] + " ..." for line in lines[:PRINTS_LISTED]] + more
+    return "\n".join(lines)
+
+
 def _name(criterion: Criterion) -> str:
     return criterion.name + (" (hidden)" if criterion.hidden else "")
 
@@ -142,6 +152,9 @@ def _reasons(report: Report, verdict: Verdict):
     for label, words in told.items():
         if words:
             yield wrapped(f"          {label:<9} ", words)
+    printed = _printed(verdict.run)
+    if printed:
+        yield wrapped("          printed   ", printed)
 
 
 def wrapped(start: str, words: str) -> str:

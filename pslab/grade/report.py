@@ -47,13 +47,13 @@ class Report:
 
     @property
     def not_yet(self) -> bool:
-        """The stub is still there."""
-        return any(v.misconception == "all/not-yet" for _, v in self.verdicts)
+        """Nothing is written yet: every check came upon a stub. (One of two functions may be.)"""
+        return bool(self.verdicts) and all(v.misconception == "all/not-yet" for _, v in self.verdicts)
 
     @property
     def missing(self) -> bool:
-        """There is no function of one of the exercise's names."""
-        return any(v.misconception == "all/missing" for _, v in self.verdicts)
+        """There is none of the exercise's functions."""
+        return bool(self.verdicts) and all(v.misconception == "all/missing" for _, v in self.verdicts)
 
     @property
     def state(self) -> str:
