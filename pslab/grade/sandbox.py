@@ -38,7 +38,8 @@ START_S = 120.0
 _MAIN = "from pslab.grade.zygote import main; main()"
 _HEAD = struct.Struct("<4s16sQ")              # magic, token of the question, length
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "PSLAB_DATA", "VIRTUAL_ENV")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "PSLAB_DATA", "VIRTUAL_ENV",
+              "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")     # the last four: matplotlib's font cache
 _current: Zygote | None = None
 _lock = threading.Lock()
 
@@ -71,7 +72,7 @@ class Zygote:
         self.control, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-        environment |= {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+        environment |= {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen([sys.executable, "-P", "-c", _MAIN, str(theirs.fileno())], env=environment,
                                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
         theirs.close()
