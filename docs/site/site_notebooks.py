@@ -26,6 +26,7 @@ def prepared(path: Path, relinked: Callable[[str], str]) -> str:
             if number == 0:
                 cell.source = _with_header(cell.source, path)
         elif cell.cell_type == "code":
+            cell.source = cell.source.strip("\n")
             _show_outputs(cell)
     return nbformat.writes(notebook)
 
