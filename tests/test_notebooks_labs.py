@@ -106,7 +106,7 @@ def test_the_lab_is_the_solution_without_its_answers(built):
     assert essay.source == "Why, in one sentence?\n\n*Your answer: replace this line.*"
     assert (printed(check_cell), printed(prediction)) == ("98.1: not yet\n", "committed False\n")
     assert needs.execution_count is None, "with a stub it could only fail"
-    assert needs.metadata.tags == ["nbval-skip", "raises-exception"]
+    assert needs.metadata.tags == ["needs-answer", "nbval-ignore-output", "raises-exception"]
     assert check(built) == []
 
 

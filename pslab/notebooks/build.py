@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from pslab.notebooks.check import long_cells, text_differs
+from pslab.notebooks.labs import NEEDS_ANSWER
 from pslab.notebooks.text import RUN_TIME, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
 
 
@@ -82,7 +83,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, cell_timeout_s: float
         extra_arguments=["--log-level=ERROR"],
     )
     client.store_widget_state = False
-    client.skip_cells_with_tag = "nbval-skip"
+    client.skip_cells_with_tag = NEEDS_ANSWER
     with tempfile.TemporaryDirectory() as private:
         # A private profile: start-up files of whoever builds must not change what is stored.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": private,

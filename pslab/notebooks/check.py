@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 
+from pslab.notebooks.labs import NEEDS_ANSWER
 from pslab.notebooks.leaks import leaks
 from pslab.notebooks.shape import shape
 from pslab.notebooks.text import CHAPTERS, KERNELSPEC, RUN_TIME, WIDGET_NOTE, WIDGET_VIEW, Pair, find_pairs, read_pair
@@ -90,7 +91,7 @@ def _outputs(notebook: nbformat.NotebookNode) -> list[str]:
     problems, compared = [], 0
     for number, cell in _code(notebook):
         ignored = any(tag in cell.metadata.get("tags", ()) for tag in IGNORED)
-        if cell.execution_count is None and "nbval-skip" not in cell.metadata.get("tags", ()):
+        if cell.execution_count is None and NEEDS_ANSWER not in cell.metadata.get("tags", ()):
             problems.append(f"cell {number}: was never executed; run `make notebooks`")
         for output in cell.outputs:
             texts = _texts(output)

@@ -25,7 +25,9 @@ import nbformat
 BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
 MARKS = {"### " + BEGIN: BEGIN, "### " + END: END, f"<!-- {BEGIN} -->": BEGIN, f"<!-- {END} -->": END}
 SOLUTION_ONLY = "solution-only"
-STUDENT_TAGS = ("nbval-skip", "raises-exception")  # of cells that need an answer: with a stub, nobody counts on them
+# Of a cell that needs an answer: the builder does not run it, nbval and JupyterLab go on when it stops on the stub.
+NEEDS_ANSWER = "needs-answer"
+STUDENT_TAGS = (NEEDS_ANSWER, "nbval-ignore-output", "raises-exception")
 ROOM = "# room for your own helpers"
 WRITE = "*Your answer: replace this line.*"
 
@@ -68,7 +70,7 @@ def student_version(solution: nbformat.NotebookNode) -> nbformat.NotebookNode:
         except ValueError as error:
             raise ValueError(f"cell {number}: {error}") from None
         if "needs" in cell.metadata.get("pslab", {}):
-            fresh.metadata["tags"] = [*cell.metadata.get("tags", ()), *STUDENT_TAGS]
+            fresh.metadata["tags"] = [*dict.fromkeys([*cell.metadata.get("tags", ()), *STUDENT_TAGS])]
         cells.append(fresh)
     return nbformat.from_dict({**copy.deepcopy(solution), "cells": cells})
 

@@ -157,13 +157,17 @@ def test_every_kind_of_control_is_found_and_moved_and_a_dead_one_is_seen(opened)
 
 
 def test_what_needs_an_answer_may_stop_on_the_stub_only():
-    def cell(ename, **metadata):
-        return {"cell_type": "code", "source": "x", "execution_count": 1, "metadata": metadata,
-                "outputs": [{"output_type": "error", "ename": ename, "evalue": "9.3"}]}
+    def cell(ename, evalue="9.3", **metadata):
+        return {"cell_type": "code", "source": "run = answer()", "execution_count": 1, "metadata": metadata,
+                "outputs": [{"output_type": "error", "ename": ename, "evalue": evalue}]}
 
-    stub = "NotImplementedError"
-    cells = [cell(stub, pslab={"needs": "9.3"}), cell(stub), cell("NameError", pslab={"needs": "9.3"})]
-    assert errors_in(cells) == [f"cell 2: {stub}: 9.3", "cell 3: NameError: 9.3"]
+    stub, needs, unset = "NotImplementedError", {"needs": "9.3"}, "name 'run' is not defined"
+    cells = [cell("NameError", unset, pslab=needs), cell(stub, pslab=needs), cell(stub),
+             cell("NameError", unset, pslab=needs), cell("NameError", "name 'ru' is not defined", pslab=needs),
+             cell("NameError", unset), cell("ValueError", pslab=needs)]
+    assert errors_in(cells) == [f"cell 1: NameError: {unset}", f"cell 3: {stub}: 9.3",
+                                "cell 5: NameError: name 'ru' is not defined", f"cell 6: NameError: {unset}",
+                                "cell 7: ValueError: 9.3"]
 
 
 def is_a_picture(path) -> bool:
