@@ -257,6 +257,22 @@ def test_a_lost_reply_after_the_push_was_applied():
     assert run.ledger.link(1, 0, "retry") > 0                        # an acknowledgement given again
 
 
+def test_lost_rows_are_sent_again_and_counted_as_such():
+    table = TableConfig("t", 2, 4)
+
+    def program(comm):
+        if comm.rank:
+            return serve(Losing(comm, rows=[0]), KVServer([table], 0, 1, [0]))["repeats"]
+        with KVWorker(comm, [1], [table], **SETTINGS) as kv:
+            return kv.wait(kv.pull([1, 3], "t")).shape
+    run = SimWorld(2).run(program)
+    assert run.results == [(2, 2), 1]
+    assert run.ledger.link(0, 1, "keys") == 16                      # asked for once; the rest is retries
+    assert run.ledger.link(0, 1, "retry") > 16
+    assert run.ledger.link(1, 0, "vals") == 0                       # the first answer was lost before it was posted
+    assert run.ledger.link(1, 0, "retry") > 16
+
+
 # ---- lives ----------------------------------------------------------------------------------------------------------
 
 
