@@ -287,3 +287,182 @@ def test_an_untouched_buffer_may_change_after_wait_while_the_receiver_has_not_lo
     before, after = SimWorld(2).run(program).results[1]
     assert before == [7.0] * 5                                           # never written before wait()
     assert after == [7.0, 8.0, 9.0, 10.0, 11.0]
+
+
+# ---- ranks that look for mail for ever while another waits for a tensor ---------------------------------------------
+
+
+def looks_for_ever(comm):
+    while comm.poll(1e-3) is None:
+        pass
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("trace", [True, False])
+@pytest.mark.parametrize("size", [2, 4])
+def test_a_wait_for_ever_among_ranks_that_look_for_mail_is_found(engine, trace, size):
+    def program(comm):
+        if comm.rank == 0:
+            comm.recv(1, tag=5)
+        else:
+            looks_for_ever(comm)
+
+    before = threading.active_count()
+    with pytest.raises(Stalled, match=r"nothing has moved for 0\.3 s") as caught:
+        SimWorld(size, engine=engine, trace=trace).run(program, timeout_s=0.3)
+    assert threading.active_count() == before
+    assert not isinstance(caught.value, Deadlock)
+    assert [(w.rank, w.call, w.peer) for w in caught.value.waits] == [
+        (0, "recv(src=1, tag=5)", 1), *[(rank, "poll()", None) for rank in range(1, size)]]
+    assert caught.value.waits[0].where == line_of(program, "comm.recv")
+    assert caught.value.waits[1].where == line_of(looks_for_ever, "comm.poll")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_send_that_nobody_takes_is_found_too(engine):
+    def program(comm):
+        comm.send(X, 1, tag=2) if comm.rank == 0 else looks_for_ever(comm)
+
+    with pytest.raises(Stalled, match="nothing has moved") as caught:
+        SimWorld(2, engine=engine).run(program, timeout_s=0.3)
+    assert caught.value.waits[0].call == "send(dst=1, tag=2)"
+    assert "rank 0 to rank 1, tag 2: float32[3]" in caught.value.undelivered[0]
+
+
+def long_compute(comm, polls_s):
+    comm.compute(polls_s)
+
+
+def short_computes_between_polls(comm, polls_s):
+    for _ in range(1000):
+        comm.poll(polls_s / 1000)
+        comm.compute(1e-9)
+
+
+def short_sleeps_between_polls(comm, polls_s):
+    for _ in range(1000):
+        comm.poll(polls_s / 1000)
+        comm.sleep(1e-9)
+
+
+def letters(comm, polls_s):
+    for _ in range(1000):
+        comm.post(2, "still here")
+        comm.poll(polls_s / 1000)
+
+
+def real_work(comm, polls_s):
+    import time
+    ends_s = time.process_time() + 1.0
+    while time.process_time() < ends_s:
+        comm.poll(1e-6)
+        sum(range(2_000_000))
+
+
+def one_long_poll(comm, polls_s):
+    assert comm.poll(polls_s) is None
+
+
+def a_receive_with_a_time_out(comm, polls_s):
+    with pytest.raises(TimeoutError):
+        comm.recv(2, timeout_s=polls_s)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("keeps_busy", [
+    long_compute, short_computes_between_polls, short_sleeps_between_polls, letters, real_work, one_long_poll,
+    a_receive_with_a_time_out])
+def test_a_rank_that_takes_long_is_no_stall(engine, keeps_busy):
+    """Rank 0 waits for rank 1 all the time, which is busy in one of many ways; the others look for mail meanwhile."""
+    def program(comm):
+        if comm.rank == 0:
+            return comm.recv(1).sum().item()
+        if comm.rank == 1:
+            keeps_busy(comm, 0.3)
+            comm.post(2, "end")
+            comm.send(X, 0)
+            return None
+        mail = None
+        while mail is None or mail.kind != "end":
+            mail = comm.poll(2e-6)
+        return None
+
+    assert SimWorld(3, engine=engine, trace=False).run(program, timeout_s=0.1).results[0] == 3.0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_receives_with_time_outs_for_ever_are_found_as_well(engine):
+    def program(comm):
+        while comm.rank:
+            try:
+                comm.recv(0, timeout_s=0.5)
+            except TimeoutError:
+                continue
+        comm.recv(1)
+
+    with pytest.raises(Stalled, match="nothing has moved"):
+        SimWorld(2, engine=engine).run(program, timeout_s=0.3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_transfer_on_a_slow_link_is_no_stall(engine):
+    def program(comm):
+        if comm.rank < 2:
+            return comm.recv(0) if comm.rank else comm.send(X, 1)
+        while comm.now() < 0.5:
+            comm.poll(2e-6)
+
+    links = {(0, 1): Link(bandwidth_Bps=24.0)}                           # half a virtual second for 12 bytes
+    SimWorld(3, engine=engine, links=links, trace=False).run(program, timeout_s=0.1)
+
+
+def nothing(kernel, fabric):
+    pass
+
+
+def a_message(kernel, fabric):
+    fabric.endpoints[1].lanes_to[0].messages += 1
+
+
+def a_pause(kernel, fabric):
+    fabric.pauses += 1
+
+
+def an_end(kernel, fabric):
+    kernel.tasks[1].ended = True
+
+
+def another_wait(kernel, fabric):
+    kernel.tasks[0].since_s += 1.0
+
+
+def few_turns(kernel, fabric):
+    kernel.ticks -= 10**6
+
+
+def the_same_poll(kernel, fabric):
+    kernel.tasks[1].since_s -= 1.0
+
+
+@pytest.mark.parametrize(("change", "found"), [(nothing, True), (a_message, False), (a_pause, False), (an_end, False),
+                                               (another_wait, False), (few_turns, False), (the_same_poll, False)])
+def test_what_counts_as_progress_between_two_looks(change, found):
+    from pslab.comm.sim.endpoint import _POLL, Fabric, SimEndpoint
+    from pslab.comm.sim.faults import Faults
+    from pslab.comm.sim.kernel import Alarm, Deadline, Kernel, Task
+    from pslab.comm.sim.standstill import Probe
+
+    kernel, fabric = Kernel(), Fabric(Link(), {}, False, None, Faults())
+    kernel.tasks = [Task(0), Task(1)]
+    fabric.endpoints = [SimEndpoint(fabric, kernel, task, 2, 0) for task in kernel.tasks]
+    waiting = kernel.tasks[0].waits_for = fabric.endpoints[0].irecv(1, 0, 0, None, None, False)
+    waiting.waiter = kernel.tasks[0]
+    kernel.tasks[1].waits_for = _POLL
+    kernel.at(5.0, Deadline(Alarm(kernel.tasks[1])))
+    probe = Probe(kernel, fabric, timeout_s=0.0)
+    assert probe.fire() is None                                          # the first look only remembers
+    kernel.tasks[1].since_s += 1.0                                       # it has polled again
+    kernel.ticks += 10**6
+    change(kernel, fabric)
+    assert (probe.fire() is kernel.main) is found
+    assert (kernel.failed is kernel.main) is found

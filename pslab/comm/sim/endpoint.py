@@ -33,6 +33,7 @@ class Fabric:
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
         self.endpoints: list[SimEndpoint] = []
+        self.pauses = 0                 # computes and sleeps begun so far
         self.short_way = not trace and faults == Faults()       # else every message takes the plain way (see `fast`)
 
     def lane(self, src: int, dst: int) -> Lane:
@@ -158,6 +159,7 @@ class SimEndpoint(Endpoint):
 
     def _let_pass(self, what: str, seconds: float, waits_for) -> None:
         kernel = self.kernel
+        self.fabric.pauses += 1
         began_s = kernel.now
         kernel.at(began_s + seconds, self.task)
         kernel.park(waits_for)

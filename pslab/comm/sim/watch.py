@@ -1,7 +1,8 @@
 """An eye on a rank that never comes back, and its prints kept apart from those of others.
 
     every timeout_s / 4:   has any rank been given its turn since? ── no, for timeout_s ──> raise Hung in the one that
-                                                                                            has it
+                                │ yes                                                       has it
+                                └──> and does anything move? (see `standstill`)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 
 from .carriers import raise_in
 from .kernel import Kernel
+from .standstill import Probe
 
 
 class Hung(BaseException):
@@ -25,8 +27,8 @@ class Watch:
     It is thrown where it runs Python code; one that is stuck inside compiled code leaves when that returns.
     """
 
-    def __init__(self, kernel: Kernel, timeout_s: float):
-        self._kernel, self._timeout_s = kernel, timeout_s
+    def __init__(self, kernel: Kernel, timeout_s: float, probe: Probe):
+        self._kernel, self._timeout_s, self._probe = kernel, timeout_s, probe
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thrown_in: int | None = None
@@ -49,6 +51,9 @@ class Watch:
             now_s, turn = time.monotonic(), (kernel.ticks, kernel.running)
             if turn != seen or kernel.running is kernel.main:
                 seen, since_s = turn, now_s
+                for _ in range(20):                         # between two turns the queue is often empty for a moment
+                    if self._probe.insert() or self._closed.wait(0.002):
+                        break
             elif now_s - since_s >= self._timeout_s:
                 with self._lock:
                     if not self._closed.is_set():

@@ -19,6 +19,7 @@ from .endpoint import Fabric, SimEndpoint
 from .fast import SimComm
 from .faults import Crash, Faults
 from .kernel import Kernel, Task
+from .standstill import Probe, Standstill
 from .state import fresh_modes
 from .watch import Hung, Prints, Watch
 
@@ -67,7 +68,8 @@ class SimWorld:
         Prints of ranks are shown when the run is over, sorted by rank. Raises what a rank raised, with a note that
         names the rank; Deadlock at once when nobody can ever go on; Stalled when the program left tensors that nobody
         received, or when a rank kept its turn for timeout_s real seconds (an endless loop; one that is stuck inside
-        compiled code leaves when that returns). CommErrors carry the run's `ledger` and `trace` so far.
+        compiled code leaves when that returns), or when for so long ranks only looked for mail that never came while
+        another waits for a tensor. CommErrors carry the run's `ledger` and `trace` so far.
         """
         arguments = self._check(program, args, per_rank, timeout_s)
         kernel = (ThreadKernel if self.engine == "threads" else GreenletKernel)(self.seed)
@@ -85,11 +87,14 @@ class SimWorld:
             if failed is None:
                 return Deadlock("deadlock: no rank can ever go on", deadlock.waits(kernel),
                                 deadlock.undelivered(fabric))
+            if isinstance(failed.error, Standstill):
+                return Stalled(f"nothing has moved for {timeout_s:g} s of real time: ranks only look for mail, or wait",
+                               deadlock.waits(kernel), deadlock.undelivered(fabric))
             return _as_caller_sees_it(failed, kernel, timeout_s)
 
         prints = Prints(kernel, self.world_size)
         try:
-            with fresh_modes(), prints, Watch(kernel, timeout_s):
+            with fresh_modes(), prints, Watch(kernel, timeout_s, Probe(kernel, fabric, timeout_s)):
                 kernel.run(bodies, explain)
             left = deadlock.undelivered(fabric)
             if left:
