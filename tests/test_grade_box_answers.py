@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from grade_box_watch import own_zygote
 
 from pslab.comm import Faults, Link
 from pslab.grade import failures
@@ -93,16 +92,9 @@ def wanted(what):
 
 
 @pytest.fixture(scope="module")
-def left():
-    with own_zygote() as nothing_left:
-        yield nothing_left
-
-
-@pytest.fixture(scope="module")
-def answers(left):
+def answers():
     with Box(Source.of_text(CODE)) as answers:
         yield answers
-    left()
 
 
 def tokens(k):
@@ -202,7 +194,7 @@ def test_a_value_that_cannot_travel_is_told(answers, what, why):
         answers.call("wanted", what)
 
 
-def test_one_process_for_an_exercise_and_a_fresh_one_for_the_next(answers, left):
+def test_one_process_for_an_exercise_and_a_fresh_one_for_the_next(answers):
     assert [answers.call("remember"), answers.call("remember")] == [1, 2]
     with Box(Source.of_text(CODE)) as other:
         assert other.call("remember") == 1
@@ -232,6 +224,19 @@ def test_functions_of_this_process_are_copied_with_what_they_use():
 
 def helper(x):
     return x + 10
+
+
+def test_a_function_of_a_kernels_cell_is_placed_in_it():
+    names = {}
+    for text in ("def stalls(comm):\n    comm.recv(1 - comm.rank)", "def fails(x):\n    return x / 0"):
+        exec(compile(text, "/tmp/ipykernel_77/123.py", "exec"), names)
+    with Box(Source.of_functions(names["stalls"], names["fails"])) as answers:
+        with pytest.raises(failures.Stalled) as stalled:
+            answers.run("stalls", 2)
+        with pytest.raises(failures.Raised) as raised:
+            answers.call("fails", 1)
+    assert stalled.value.where == "your cell, line 2 in stalls"
+    assert raised.value.where == "your cell, line 2 in fails"
 
 
 def test_cells_run_in_order_and_one_that_is_not_needed_may_fail():

@@ -131,6 +131,7 @@ def test_a_zygote_that_was_killed_is_replaced(left):
     left()
 
 
+@pytest.mark.long
 def test_an_ordinary_users_box_and_its_end_by_sigkill():
     """The same verdicts without root; and nothing is left when the grader is killed in the middle of a question."""
     folder = tempfile.mkdtemp(prefix="pslab-user-")

@@ -20,7 +20,7 @@ from pslab.comm import decode
 from . import box_walls
 from .box_face import ExerciseComm
 from .box_guard import Guard
-from .box_signs import place
+from .box_signs import is_cell_of_kernel, place
 
 _MARGIN = 0.7                   # of the time that the grader waits: so that the table of a stall comes before the end
 
@@ -111,7 +111,8 @@ def line_in_notes(error: BaseException, files: set[str]) -> str:
             return place(*found[-1])
     for wait in getattr(error, "waits", []):
         for file in files:
-            match = re.match(rf"{re.escape(os.path.basename(file))}:(\d+) in (.*)", wait.where)
+            shown = "notebook cell" if is_cell_of_kernel(file) else os.path.basename(file)
+            match = re.match(rf"{re.escape(shown)}:(\d+) in (.*)", wait.where)
             if match:
                 return place(file, match[1], match[2])
     return ""

@@ -55,7 +55,11 @@ def last_line(dump: str) -> str:
     return best[1] if best else ""
 
 
+def is_cell_of_kernel(filename: str) -> bool:
+    return "ipykernel" in filename or filename.startswith("<")
+
+
 def place(filename: str, line: str | int, function: str) -> str:
     """How a student is told a place in their code."""
-    cell = "your cell" if "ipykernel" in filename or filename.startswith("<") else filename.rsplit("/", 1)[-1]
+    cell = "your cell" if is_cell_of_kernel(filename) else filename.rsplit("/", 1)[-1]
     return f"{cell}, line {line}" + ("" if function == "<module>" else f" in {function}")
