@@ -19,9 +19,11 @@ import numpy as np
 import ps_jobs
 import pytest
 import torch
+import torch.distributed as dist
 
 from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, reduce_scatter
 from pslab.comm import CommError, RankDied, RankError, SimWorld, Stalled, TorchWorld, arrays
+from pslab.comm.torchworld import works
 from pslab.data import synthetic_click_log
 from pslab.train import AdaGrad, Job, run_job, tables_of
 
@@ -225,6 +227,60 @@ def bad_arguments_are_refused(world):
     assert ledger.total() == ledger.messages() == 0
 
 
+@check
+def tensors_of_an_accelerator_by_a_stand_in(world):
+    """No accelerator is here: tensors marked as such take Gloo groups in the place of NCCL's. What is checked is who
+    speaks of what to whom, and which road is taken."""
+    roads, before = world._endpoint.roads, works.on_accelerator
+    real = (roads.up, roads.down)
+    roads.up, roads.down = dist.new_group(backend="gloo"), dist.new_group(backend="gloo")
+    works.on_accelerator = lambda tensor: getattr(tensor, "stands_in", False)
+    taken, road = [], roads._road
+    roads._road = lambda device, src, dst: taken.append((device, src, dst)) or road(device, src, dst)
+
+    def marked(tensor):
+        tensor.stands_in = True
+        return tensor
+
+    def program(comm):
+        other, texts = 1 - comm.rank, []
+        x, out, total = (marked(numbered(3001, comm, extra)) for extra in (0, 7, 9))
+        works_ = [comm.isend(x, other), comm.isend(x, other)]
+        assert comm.recv(other, out=out) is out
+        assert comm.recv(other, out=total, op="sum") is total
+        for work in works_:
+            work.wait()
+        for wrong in ({}, {"out": torch.zeros(3001)}):
+            work = comm.isend(x, other)
+            for call in (lambda wrong=wrong: comm.recv(other, **wrong), work.wait):
+                with pytest.raises(ValueError) as caught:
+                    call()
+                texts.append(str(caught.value))
+        with pytest.raises(ValueError, match="out is not contiguous"):
+            comm.recv(other, out=Marked(torch.ones(4)[::2]))
+        return out, total, texts
+
+    class Marked(torch.Tensor):
+        stands_in = True
+
+    try:
+        run = world.run(program, gather=True)
+    finally:
+        works.on_accelerator = before
+        (roads.up, roads.down), roads._road = real, road
+    for rank, (out, total, texts) in enumerate(run.results):
+        place = torch.arange(3001.0) * 2
+        assert torch.equal(out, place + 1 - rank)
+        assert torch.equal(total, 2 * place + 1 + 9)
+        assert "from an accelerator, but rank" in texts[0]
+        assert "gives no out=; a tensor on its own accelerator is needed" in texts[0]
+        assert "from an accelerator, but rank" in texts[2]
+        assert "receives on the CPU; both must be of one kind" in texts[2]
+        assert sorted(texts[i] for i in (1, 3)) == sorted(run.results[1 - rank][2][i] for i in (0, 2))
+    assert sorted(set(taken)) == [(True, 0, 1), (True, 1, 0)]
+    assert run.ledger.link(0, 1) == 4 * 4 * 3001
+
+
 # ---- mail -----------------------------------------------------------------------------------------------------------
 
 @check
@@ -252,7 +308,9 @@ def mail_of_every_kind(world):
 def large_mail_both_ways_at_once(world):
     def program(comm):
         for n in range(3):
-            comm.post(1 - comm.rank, "large", {"n": n}, [torch.arange(2_000_000, dtype=torch.int32) + comm.rank + n])
+            x = torch.arange(2_000_000, dtype=torch.int32) + comm.rank + n
+            comm.post(1 - comm.rank, "large", {"n": n}, [x])
+            x.fill_(-1)                                               # also of what no socket could take yet
         work = comm.isend(torch.arange(2_000_000) + comm.rank, 1 - comm.rank)
         same = all(torch.equal(comm.poll(20.0).tensors[0],
                                torch.arange(2_000_000, dtype=torch.int32) + 1 - comm.rank + n) for n in range(3))

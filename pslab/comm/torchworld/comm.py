@@ -8,6 +8,7 @@ import torch
 
 from .. import face
 from ..face import Comm, Work
+from . import works
 
 
 class TorchComm(Comm):
@@ -21,13 +22,13 @@ class TorchComm(Comm):
         self.device = torch.device("cpu") if device is None else device
 
     def send(self, tensor, dst: int, tag: int = 0) -> None:
-        if _on_accelerator(tensor):
+        if works.on_accelerator(tensor):
             self._endpoint.isend_device(tensor, self._peer(dst, "dst"), self._ctx, face._tag(tag), True).wait()
         else:
             super().send(tensor, dst, tag)
 
     def isend(self, tensor, dst: int, tag: int = 0) -> Work:
-        if _on_accelerator(tensor):
+        if works.on_accelerator(tensor):
             return self._endpoint.isend_device(tensor, self._peer(dst, "dst"), self._ctx, face._tag(tag), False)
         return super().isend(tensor, dst, tag)
 
@@ -36,7 +37,3 @@ class TorchComm(Comm):
         if part is not None:
             part.device = self.device
         return part
-
-
-def _on_accelerator(tensor) -> bool:
-    return isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu"

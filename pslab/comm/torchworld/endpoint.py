@@ -84,7 +84,7 @@ class TorchEndpoint(Lines, Endpoint):
         """Tell the receiver what there is; `piece` (uint8) goes along, `body` when it is ready for it."""
         self.number += 1
         size = body.numel() if piece is None else piece.size
-        work = SendWork(self, dst, tag, control, body, piece is None or sync)
+        work = SendWork(self, dst, tag, control, body, piece is None or sync, bool(flags & DEVICE))
         if not control:
             self.counts[dst, VALS] += size
             self.sent[dst] += 1
@@ -136,7 +136,7 @@ class TorchEndpoint(Lines, Endpoint):
         if header.flags & wire.INLINE:
             target.take(payload, work.op)
         else:
-            work.handle = self.roads.receive(target.aim(work.op), src)
+            work.handle = self.roads.receive(target.aim(work.op), src, target.device)
             self.arriving[src, header.number] = work
         if header.flags & wire.SYNC:
             self._say(src, wire.ACK, header.number)

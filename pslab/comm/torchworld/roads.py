@@ -28,20 +28,20 @@ class Roads:
         if backend == "nccl":
             self.up, self.down = (dist.new_group(backend="nccl", timeout=timeout) for _ in range(2))
 
-    def send(self, body: torch.Tensor, dst: int):
-        """Start; `.wait()` of what is returned ends when the tensor may be changed."""
-        return dist.isend(body, dst, group=self._road(body, self.rank, dst))
+    def send(self, body: torch.Tensor, dst: int, device: bool):
+        """Start; `.wait()` of what is returned ends when the tensor may be changed. device: it is on an accelerator."""
+        return dist.isend(body, dst, group=self._road(device, self.rank, dst))
 
-    def receive(self, body: torch.Tensor, src: int):
+    def receive(self, body: torch.Tensor, src: int, device: bool):
         """Start; `.wait()` of what is returned ends when the tensor has the sender's values."""
-        return dist.irecv(body, src, group=self._road(body, src, self.rank))
+        return dist.irecv(body, src, group=self._road(device, src, self.rank))
 
     def close(self) -> None:
         for group in (self.cpu, self.up, self.down):
             if group is not None:
                 dist.destroy_process_group(group)
 
-    def _road(self, body: torch.Tensor, src: int, dst: int):
-        if body.device.type == "cpu":
+    def _road(self, device: bool, src: int, dst: int):
+        if not device:
             return self.cpu
         return self.up if src < dst else self.down

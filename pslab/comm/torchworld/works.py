@@ -23,11 +23,12 @@ _REDUCE = {"sum": torch.add, "max": torch.maximum, "min": torch.minimum, "prod":
 class SendWork(Work):
     """Done when the receiver has taken the message and the bytes have left."""
 
-    __slots__ = ("body", "control", "dst", "endpoint", "error", "handle", "owed", "tag")
+    __slots__ = ("body", "control", "device", "dst", "endpoint", "error", "handle", "owed", "tag")
 
-    def __init__(self, endpoint, dst: int, tag: int, control: bool, body: torch.Tensor | None, owed: bool):
+    def __init__(self, endpoint, dst: int, tag: int, control: bool, body: torch.Tensor | None, owed: bool,
+                 device: bool):
         self.endpoint, self.dst, self.tag, self.control, self.body, self.owed = endpoint, dst, tag, control, body, owed
-        self.error = self.handle = None
+        self.device, self.error, self.handle = device, None, None
 
     @property
     def done(self) -> bool:
@@ -37,7 +38,7 @@ class SendWork(Work):
         """The receiver is ready."""
         self.owed = False
         if self.body is not None:
-            self.handle = self.endpoint.roads.send(self.body, self.dst)
+            self.handle = self.endpoint.roads.send(self.body, self.dst, self.device)
 
     def refused(self, error: Exception) -> None:
         self.owed, self.error, self.body = False, error, None
@@ -130,7 +131,7 @@ class Target:
     def into(cls, out) -> Target:
         """An `out` of the caller's; ValueError when it cannot be written in place."""
         self = cls()
-        self.device = isinstance(out, torch.Tensor) and out.device.type != "cpu"
+        self.device = on_accelerator(out)
         if self.device:
             if not out.is_contiguous():
                 raise ValueError("out is not contiguous; pass out.contiguous() and copy back yourself")
@@ -168,6 +169,10 @@ class Target:
         """Bytes that came along with the header."""
         piece = payload.view(arrays.numpy_dtype(self.name)).reshape(self.shape)
         arrays.land(self.array, piece, op, self.name)
+
+
+def on_accelerator(tensor) -> bool:
+    return isinstance(tensor, torch.Tensor) and tensor.device.type != "cpu"
 
 
 class LetterWait:

@@ -38,6 +38,7 @@ NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 FAREWELL_S = 2.0              # how long a failing rank tries to tell the others why
 _made = 0                     # worlds are made in the same order by all processes: their names in the store
 _open: list[TorchWorld] = []
+_default_is_ours = False      # torch's default group: made by the first world where there was none, gone with the last
 
 
 class TorchWorld:
@@ -51,7 +52,7 @@ class TorchWorld:
 
     def __init__(self, backend: str | None = None, *, seed: int = 0, host: str | None = None, timeout_s: float = 60.0,
                  transfer_timeout_s: float = 600.0):
-        global _made
+        global _made, _default_is_ours
         backend = backend or "gloo"
         if backend not in BACKENDS:
             raise ValueError(f"backend={backend!r}; allowed: {', '.join(BACKENDS)}, or None for gloo")
@@ -77,8 +78,8 @@ class TorchWorld:
                             f"MASTER_PORT={os.environ['MASTER_PORT']}: {error}") from error
         _made += 1
         store = dist.PrefixStore(f"pslab/{_made}", store)
-        self._owns_default = not dist.is_initialized()
-        if self._owns_default:
+        if not dist.is_initialized():
+            _default_is_ours = True
             dist.init_process_group("gloo", store=dist.PrefixStore("default", store), rank=self.rank,
                                     world_size=self.world_size, timeout=timedelta(seconds=transfer_timeout_s))
         socks, self.refused = meet(dist.PrefixStore("mail", store), self.rank, self.world_size, host, timeout_s)
@@ -153,11 +154,13 @@ class TorchWorld:
 
     def close(self) -> None:
         """Leave. The processes go on; torch.distributed is left as it was found."""
+        global _default_is_ours
         if self in _open:
             self._hang_up()
             self._failed = "close()"
             self._endpoint.roads.close()
-            if self._owns_default and dist.is_initialized():
+            if _default_is_ours and not _open:
+                _default_is_ours = False
                 dist.destroy_process_group()
 
     def __enter__(self) -> TorchWorld:
