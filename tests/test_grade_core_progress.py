@@ -119,7 +119,7 @@ def test_the_file_lies_where_it_is_said_to(tmp_path, monkeypatch):
 def test_a_number_is_kept_before_the_run_and_shown_beside_it(home, capsys):
     ran = []
     predict("9.5", QUESTION, 1000, unit="B")
-    assert capsys.readouterr().out == f"9.5: 1,000 B is kept for '{QUESTION}'. Now the run may show.\n"
+    assert capsys.readouterr().out == f"9.5: your number for '{QUESTION}', 1,000 B, is kept. Now the run may show.\n"
     assert reveal("9.5", QUESTION, lambda: ran.append(1) or 4500) == 4500
     assert capsys.readouterr().out == (f"9.5: {QUESTION}: you predicted 1,000 B, the run shows 4,500 B, "
                                        "4.5 times your number.\n")
@@ -157,12 +157,12 @@ def test_a_second_number_is_kept_beside_the_first_and_said_so(capsys):
     predict("9.5", QUESTION, 1000, unit="B")
     predict("9.5", QUESTION, 2000, unit="B")
     said = capsys.readouterr().out
-    assert "2,000 B is kept beside your earlier number for" in said
+    assert "2,000 B, is kept beside the earlier one, as made" in said
     assert "as made before the run; the first one counts" in said
     reveal("9.5", QUESTION, lambda: 4000)
     assert "you predicted 1,000 B" in capsys.readouterr().out
     predict("9.5", QUESTION, 4000, unit="B")
-    assert "beside your earlier numbers" in capsys.readouterr().out
+    assert "beside the earlier ones," in capsys.readouterr().out
     reveal("9.5", QUESTION, lambda: 4000)
     assert "Kept beside it: 2,000 B, 4,000 B." in capsys.readouterr().out
     made = committed("9.5", QUESTION)

@@ -50,15 +50,14 @@ def predict(exercise: str, question: str, value=None, *, unit: str = "") -> None
     for note in notes:
         print(note)
     _SKIPPED.pop((exercise, question), None)
+    told = f"{exercise}: your number for {question!r}, {_with_unit(value, unit)}, is kept"
+    when = "after the run had shown its number" if late else "before the run"
     if known:
-        print(f"{exercise}: {_with_unit(value, unit)} is kept for {question!r}.")
-    elif count == 1 and not late:
-        print(f"{exercise}: {_with_unit(value, unit)} is kept for {question!r}. Now the run may show.")
+        print(f"{told}.")
+    elif count > 1:
+        print(f"{told} beside the earlier one{'s' * (count > 2)}, as made {when}; the first one counts.")
     else:
-        when = "after the run had shown its number" if late else "before the run"
-        print(f"{exercise}: {_with_unit(value, unit)} is kept beside your earlier number{'s' * (count > 2)} for "
-              f"{question!r}, as made {when}; the first one counts." if count > 1 else
-              f"{exercise}: {_with_unit(value, unit)} is kept for {question!r}, as made {when}.")
+        print(f"{told}, as made {when}." if late else f"{told}. Now the run may show.")
 
 
 def reveal(exercise: str, question: str, run: Callable[[], float], *, unit: str = ""):
