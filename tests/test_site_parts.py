@@ -137,7 +137,8 @@ def test_a_plain_value_is_not_described_by_its_type():
 
 
 def test_tables_of_terms_become_entries_and_others_stay():
-    terms, others = "| term | here |\n| --- | --- |\n| push, pull | there and back |\n", "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    terms = "| term | here |\n| --- | --- |\n| push, pull | there and back |\n"
+    others = "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
     text = f"# T\n\n{terms}\n{others}"
     made = site_glossary.as_glossary(text)
     assert "```{glossary}\npush\npull\n  there and back\n\n```" in made
