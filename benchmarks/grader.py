@@ -145,6 +145,9 @@ def too_few(exercise: Exercise, answers: list[Answer]) -> list[str]:
         lacks.append(f"{exercise.id}: {len(exercise.hints)} hints; {LEAST_HINTS} or more, in stages, are needed")
     if len({a.text for a in right}) < len(right):
         lacks.append(f"{exercise.id}: two right answers are the same")
+    never = sorted({m.id for m in exercise.misconceptions} - {answer.misconception for answer in wrong})
+    if never and wrong:
+        lacks.append(f"{exercise.id}: no wrong answer is told {', '.join(never)}")
     for answer in wrong:
         if answer.refused_by not in {c.name for c in exercise.criteria}:
             lacks.append(f"{exercise.id} {answer.name}: there is no criterion {answer.refused_by!r}")

@@ -140,6 +140,16 @@ def _one_of_each(p: Problem, keep_first: bool) -> np.ndarray:
     return total
 
 
+def _mean_of_each(p: Problem) -> np.ndarray:
+    total = np.zeros(p.table.shape)
+    for ids, grads in zip(p.ids, p.grads):
+        mine, count = np.zeros(p.table.shape), np.zeros((p.V, 1))
+        np.add.at(mine, ids, grads)
+        np.add.at(count, ids, 1)
+        total += mine / np.maximum(count, 1)
+    return total
+
+
 def _rows_in_order_of_ids(p: Problem) -> np.ndarray:
     total = np.zeros(p.table.shape)
     for ids, grads in zip(p.ids, p.grads):
@@ -156,6 +166,7 @@ STEPS = (  # (misconception, the step it takes instead of summed(p) / K)
     ("9/duplicates-lost", lambda p: _one_of_each(p, False) / p.K),
     ("9/duplicates-lost", lambda p: _one_of_each(p, True) / p.K),
     ("9/mean-over-lookups", lambda p: summed(p) / _looks_touching(p)),
+    ("9/mean-over-lookups", lambda p: _mean_of_each(p) / p.K),
     ("9/last-writer-wins", lambda p: _last_writer(p)),
     ("9/last-writer-wins", lambda p: _last_writer(p) / p.K),
     ("9/last-writer-wins", lambda p: _last_writer(p, True)),

@@ -107,11 +107,12 @@ def sparse_bytes(answers, case: Case) -> Verdict:
     """Per link from above and below; then the same look-ups in ten times the table: the same bytes."""
     p = problem(case.rng, K=3, V=60, D=16, looks=9, twice=True)
     run = run_sparse(answers, p)
-    for rank, u in enumerate(p.unique):
-        for src, dst, way in ((rank, p.K, "up"), (p.K, rank, "down")):
-            verdict = _sparse_link(p, run, src, dst, u, f"worker {rank}, {way}")
-            if verdict is not None:
-                return verdict
+    links = [(src, dst, u, f"worker {rank}, {way}") for rank, u in enumerate(p.unique)
+             for src, dst, way in ((rank, p.K, "up"), (p.K, rank, "down"))]
+    for bound_of in (_too_little, _too_much):
+        found = next(filter(None, (bound_of(p, run, *link) for link in links)), None)
+        if found is not None:
+            return found
     least = sum(u * (2 * ITEM_BYTES * p.D + KEY_BYTES) for u in p.unique)
     bound = sum(u * (2 * ITEM_BYTES * p.D + 2 * KEY_BYTES) + 2 * SMALL_BYTES for u in p.unique)
     if run.ledger.total() > bound:
@@ -125,18 +126,24 @@ def sparse_bytes(answers, case: Case) -> Verdict:
     return Verdict(True, f"rows up and down, keys up, {least:,} B", seen, run=run, ratio=run.ledger.total() / least)
 
 
-def _sparse_link(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdict | None:
-    moved, row = run.ledger.link(src, dst), ITEM_BYTES * p.D
-    least, most = u * row, u * (row + KEY_BYTES) + SMALL_BYTES
-    if moved < least:
-        return Verdict(False, f"at least {least:,} B: {u} rows of {row} B", f"{moved:,} B", where,
-                       "9/ranks-share-nothing", run, moved / least)
+def _too_little(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdict | None:
+    moved, least = run.ledger.link(src, dst), u * ITEM_BYTES * p.D
+    if moved >= least:
+        return None
+    elsewhere = run.ledger.port(src)[0] if dst == p.K else run.ledger.port(dst)[1]    # by another way, or by none
+    why = "9/rows-go-to-the-owner" if elsewhere >= least else "9/ranks-share-nothing"
+    return Verdict(False, f"at least {least:,} B: {u} rows of {ITEM_BYTES * p.D} B", f"{moved:,} B", where, why, run,
+                   moved / least)
+
+
+def _too_much(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdict | None:
+    moved, row, looks = run.ledger.link(src, dst), ITEM_BYTES * p.D, len(p.ids[min(src, dst)])
+    most = u * (row + KEY_BYTES) + SMALL_BYTES
     if moved <= most:
         return None
-    looks = len(p.ids[min(src, dst)])
     if moved >= p.V * row:
         why = "9/whole-table-travels"
-    elif moved >= looks * row:
+    elif looks * row <= moved <= looks * (row + KEY_BYTES) + SMALL_BYTES:
         why = "9/every-lookup-travels"
     else:
         why = "9/more-than-rows-and-keys"

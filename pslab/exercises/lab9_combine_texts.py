@@ -32,21 +32,21 @@ HINTS = (
 
 MISCONCEPTIONS = (
     Misconception("9/mean-over-touching", "You divided each row by the number of workers that touched it; a worker "
-                                          "that did not touch it contributes a gradient of zero, and zeros count in "
-                                          "a mean: divide by all K."),
+                  "that did not touch it contributes a gradient of zero, and zeros count in "
+                  "a mean: divide by all K."),
     Misconception("9/last-writer-wins", "You let the last worker's gradient replace the others'; a push adds to "
-                                        "what is there, since every worker saw other examples."),
+                  "what is there, since every worker saw other examples."),
     Misconception("9/no-division", "You took the sum where the mean is asked for; with K workers the step is K "
-                                   "times too long, as if the learning rate were."),
+                  "times too long, as if the learning rate were."),
     Misconception("9/divided-twice", "You divided by K twice, once at the workers and once where the sum is; one of "
-                                     "the two is the mean, both make the step K times too short."),
+                  "the two is the mean, both make the step K times too short."),
     Misconception("9/server-is-no-worker", "You divided by a count of ranks that is not the number of workers; the "
-                                           "server has no examples, so of the world's K + 1 ranks K count."),
+                  "server has no examples, so of the world's K + 1 ranks K count."),
     Misconception("9/mean-over-lookups", "You divided each row by how often it was looked up; the loss is a mean "
-                                         "over the workers, so a popular row collects all of its gradients and is "
-                                         "divided by K like every other."),
+                  "over the workers, so a popular row collects all of its gradients and is "
+                  "divided by K like every other."),
     Misconception("9/duplicates-lost", "You kept one gradient where an id came several times; rows[ids] += grads "
-                                       "writes equal ids over one another, index_add_ (or np.add.at) adds them."),
+                  "writes equal ids over one another, index_add_ (or np.add.at) adds them."),
     Misconception("9/ids-in-order", "You treated the ids as if they came sorted; the gradient at place i belongs to "
                   "ids[i], in whatever order the batch named its rows."),
     Misconception("9/uphill", "You added the gradient; a step of descent subtracts it."),
@@ -61,27 +61,27 @@ MISCONCEPTIONS = (
     Misconception("9/answered-too-early", "You answered a worker before all had pushed; its rows then lack what came "
                   "later, so the workers go on with different models."),
     Misconception("9/pull-before-push", "You came back with rows as they were before the step; what the next batch "
-                                        "needs is the row after everybody's gradient."),
+                  "needs is the row after everybody's gradient."),
     Misconception("9/only-root-knows", "You left the sum with one rank; after an all-reduce every rank has it, or the "
                   "replicas differ from the next step on."),
     Misconception("9/whole-table-travels", "You sent an array of the table's size; the gradient of an embedding is "
-                                           "zero in all rows but the few that were looked up, and only those need "
-                                           "to travel."),
+                  "zero in all rows but the few that were looked up, and only those need "
+                  "to travel."),
     Misconception("9/every-lookup-travels", "You sent a row for every look-up; gradients of equal ids can be added "
-                                            "before they leave, so that each row travels once."),
-    Misconception("9/more-than-rows-and-keys", "You sent more than each touched row and its key; look at the links of "
-                  "your run for what goes twice."),
-    Misconception("9/rows-go-to-the-owner", "You let workers send to each other as well; with a server a row has one "
+                  "before they leave, so that each row travels once."),
+    Misconception("9/more-than-rows-and-keys", "You sent more than each touched row and its key; look at the links "
+                  "of your run for what goes twice, or in 8 bytes a number instead of 4."),
+    Misconception("9/rows-go-to-the-owner", "You let rows travel between workers; with a server each row has one "
                   "owner, and only links to and from it are needed."),
     Misconception("9/ranks-share-nothing", "You used numbers that were never sent; ranks share no variables, and what "
                   "looks like one Python global in the simulator is K separate ones on real machines."),
     Misconception("9/dense-carries-zeros", "You moved less than the dense combine does; an all-reduce cannot tell "
-                                           "which rows are zero and carries them all, and leaving them out is the "
-                                           "sparse way."),
+                  "which rows are zero and carries them all, and leaving them out is the "
+                  "sparse way."),
     Misconception("9/ring-moves-k", "You went round one time too often; after K-1 rounds a chunk has been at all K "
                   "ranks, because it need not travel to where it started."),
     Misconception("9/everyone-to-everyone", "You sent every array to every rank, K(K-1) of them; adding up on the "
-                                            "way, or at one rank, needs 2(K-1)."),
+                  "way, or at one rank, needs 2(K-1)."),
     Misconception("9/table-sized-scratch", "You allocated an array of the table's size for a handful of rows; with "
-                                           "51 GB of table there is no room for a second one."),
+                  "51 GB of table there is no room for a second one."),
 )

@@ -61,6 +61,9 @@ BELIEFS = {
     "9/one-way-or-both": lambda K, D, key, S, view: crossover(K, D, key, S, view)
     * {"totals": 1, "busiest": 2, "direction": 0.5, "gather": 1}[view],
     "9/gather-is-a-server": lambda K, D, key, S, view: crossover(K, D, key, S, "totals" if view == "gather" else view),
+    "9/half-a-ring": lambda K, D, key, S, view: crossover(K, D, key, S, view) / 2,
+    "9/pull-is-free": lambda K, D, key, S, view: crossover(K, D, key, S, view) if view == "gather" else
+    2 * crossover(K, D, key, S, "busiest" if view == "direction" else view),
     "9/one-number-for-all": lambda K, D, key, S, view: 0.875,
 }
 
@@ -86,6 +89,10 @@ MISCONCEPTIONS = (
                   "the reverse; the view says which: 'busiest' both ways against one, 'direction' one against one."),
     Misconception("9/gather-is-a-server", "You used the server's bytes for the all-gather; there every worker sends "
                                           "its rows to K−1 others once, and nothing is pulled."),
+    Misconception("9/half-a-ring", "You counted half of the ring; the reduce-scatter leaves each sum at one rank, and "
+                  "the all-gather takes as many bytes again to bring it to all."),
+    Misconception("9/pull-is-free", "You counted the push and forgot the pull; before it can compute, a worker fetches "
+                  "the rows that its batch names."),
     Misconception("9/one-number-for-all", "You returned one number for every question; the crossover depends on the "
                   "workers, on keys against row length, on S, and above all on what is counted."),
     Misconception("9/crossover-miscounted", "The fraction does not make both sides equal; write down the bytes of each "

@@ -91,6 +91,15 @@ def language_model(rng) -> dict:
     ])}
 
 
+def network(rng) -> dict:
+    """Mostly dense layers, and one table."""
+    wide = int(rng.integers(300, 700))
+    return {"workers": int(rng.choice([2, 3, 4])), "key_bytes": 8, "parameters": _shuffled(rng, [
+        *(parameter(f"layers.{i}.weight", (wide, wide)) for i in range(3)), parameter("layers.0.bias", (wide,)),
+        parameter("item", (10**5, 16), rng.integers(100, 400)),
+    ])}
+
+
 def near_the_line(rng, keys: bool) -> dict:
     """Tables a quarter above and a quarter below the share at which the choice flips, of rows long or short."""
     K, parameters = int(rng.choice([2, 3, 4])), [parameter("top.weight", (50, 40))]
@@ -102,7 +111,8 @@ def near_the_line(rng, keys: bool) -> dict:
     return {"workers": K, "key_bytes": 8, "parameters": _shuffled(rng, parameters)}
 
 
-KINDS = (recommender, language_model, lambda rng: near_the_line(rng, False), lambda rng: near_the_line(rng, True))
+KINDS = (recommender, language_model, network, lambda rng: near_the_line(rng, False),
+         lambda rng: near_the_line(rng, True))
 
 
 def _shuffled(rng, items: list) -> list:
@@ -220,7 +230,7 @@ ROUTE = Exercise(
     criteria=(
         Criterion("what belongs in the plan", _judge(lambda rng: [recommender(rng), language_model(rng)], True), 4),
         Criterion("two names, one parameter", _judge(lambda rng: [language_model(rng) for _ in range(3)]), 4),
-        Criterion("tables by their touch rate", _judge(lambda rng: [recommender(rng), near_the_line(rng, False)]), 5),
+        Criterion("tables by their touch rate", _judge(lambda rng: [network(rng), near_the_line(rng, False)]), 5),
         Criterion("short rows, heavy keys", _judge(lambda rng: [near_the_line(rng, True) for _ in range(2)]), 2),
         Criterion("models not shown here", _judge(lambda rng: [make(rng) for make in KINDS * 5]), 5, hidden=True),
     ),
