@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import grade_toys as toys
 import pytest
@@ -117,6 +118,26 @@ def test_a_fault_of_the_course_or_the_machine_is_not_blamed_on_the_student(capsy
     assert check("8.1", toys.ring_all_reduce) is None
     assert "this machine cannot run a check: there is no room" in capsys.readouterr().out
     assert state() is None
+
+
+def test_a_function_that_cannot_be_copied_is_explained(capsys):
+    lock = threading.Lock()
+
+    def holds_a_lock(comm, x):
+        with lock:
+            return x
+
+    assert check("8.1", holds_a_lock).state == "fails"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "your function cannot be copied into a process of its own" in said
+    assert "a function that stands on its own" in said
+
+
+def test_a_report_at_the_end_of_a_cell_prints_nothing_again(capsys):
+    report = check("8.1", toys.stub)
+    capsys.readouterr()
+    report._ipython_display_()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_check_goes_on_where_progress_cannot_be_saved(home, capsys):

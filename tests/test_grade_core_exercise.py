@@ -34,6 +34,7 @@ def passing(answers, case):
     ({"criteria": (Criterion("a", passing, 5), Criterion("a", passing, 5))}, "'a' is there twice"),
     ({"misconceptions": (MISCONCEPTIONS[0], MISCONCEPTIONS[0])}, "'8/mean' is there twice"),
     ({"misconceptions": ()}, "names no misconception"),
+    ({"misconceptions": (Misconception("9/mean", "No."),)}, "'9/mean' is of another lab"),
     ({"points": 9}, "worth 10 points, the exercise 9"),
 ])
 def test_an_exercise_that_would_leave_a_student_without_something_is_refused(changes, said):
@@ -133,6 +134,10 @@ def test_the_registry_finds_exercises_and_says_what_there_is(registry):
     assert "8" in registry.labs()
     with pytest.raises(ValueError, match=r"no exercise '8.7'; lab 8 has 8.1, 8.2"):
         registry.get("8.7")
+    with pytest.raises(ValueError, match="the chapter's number; the exercise's id is '8.1'"):
+        registry.get("11.8.1")
+    with pytest.raises(ValueError, match="no lab '11'"):
+        registry.get("11.8.7")
     with pytest.raises(ValueError, match="no lab '77'; labs: "):
         registry.get("77.1")
 
@@ -141,7 +146,7 @@ def test_the_registry_refuses_a_lab_that_does_not_fit_together(registry):
     with pytest.raises(CourseError, match="twice: 8.1, 8.1"):
         registry.add(exercise(), exercise(names=("other",)))
     with pytest.raises(CourseError, match="several labs"):
-        registry.add(exercise(), exercise(id="7.1", lab="7"))
+        registry.add(exercise(), exercise(id="8A.1", lab="8A"))
     with pytest.raises(CourseError, match="belongs to two exercises"):
         registry.add(exercise(), exercise(id="8.2"))
     with pytest.raises(CourseError, match="without exercises"):

@@ -35,10 +35,15 @@ def lab(lab_id: str) -> list[Exercise]:
 
 def get(exercise_id: str) -> Exercise:
     """One exercise by its id. ValueError, naming the ids of its lab, for one that is not there."""
-    found = {exercise.id: exercise for exercise in lab(str(exercise_id).partition(".")[0])}
+    exercise_id = str(exercise_id)
+    parts = exercise_id.split(".")
+    if len(parts) == 3 and parts[1] in labs():       # the chapter's number, as the book prints it
+        for exercise in lab(parts[1]):
+            if exercise.chapter_number == exercise_id:
+                raise ValueError(f"{exercise_id} is the chapter's number; the exercise's id is {exercise.id!r}")
+    found = {exercise.id: exercise for exercise in lab(parts[0])}
     if exercise_id not in found:
-        raise ValueError(f"there is no exercise {exercise_id!r}; lab {str(exercise_id).partition('.')[0]} has "
-                         f"{', '.join(found)}")
+        raise ValueError(f"there is no exercise {exercise_id!r}; lab {parts[0]} has {', '.join(found)}")
     return found[exercise_id]
 
 

@@ -202,6 +202,9 @@ def _problems(e: Exercise):
             yield f"{what} {twice[0]!r} is there twice"
     if not e.misconceptions:
         yield "it names no misconception"
+    for other in e.misconceptions:
+        if other.id.partition("/")[0] not in (e.lab, e.lab.rstrip("AB")):
+            yield f"misconception {other.id!r} is of another lab"
     worth = sum(c.points for c in e.criteria)
     if worth != e.points or e.points < 1:
         yield f"its criteria are worth {worth} points, the exercise {e.points}"
