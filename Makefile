@@ -2,7 +2,7 @@
 # make test        set everything up (once) and run every test but the long ones
 # make test-long   the tests that take minutes
 # make lab         open JupyterLab on the course's front page
-# make notebooks   rebuild the notebooks whose text has changed
+# make notebooks   rebuild the chapters, solutions and labs whose text has changed; all: ARGS=--force
 # make site        build the web pages of the course into build/site
 # make lint        ruff, import rules, spelling
 #
