@@ -14,6 +14,7 @@ from pslab.comm import Faults, Link, Mail, ProcessWorld, SimWorld
 from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, KVServer, KVWorker, TableConfig, Uniform, consistency_of, serve
 from pslab.ps.cache import RowCache
 from pslab.ps.cached import CachedTable
+from pslab.ps.keys import is_ascending
 from pslab.ps.shard import Shard
 
 DIM, ROWS = 5, 60
@@ -54,6 +55,7 @@ def busy(comm, kv, seed, rounds=10, overlap=True):
         seen += [kv.wait(timestamp).clone() for timestamp in asked if timestamp]
         kv.push(keys, torch.from_numpy(rng.standard_normal((len(keys), DIM)).astype(np.float32)), "t")
         seen.append(kv.wait(kv.pull(keys, "t")).clone())
+        assert all(is_ascending(cached.cache.keys) for cached in kv._caches.values())      # its index is in order
         kv.clock()
     return seen
 

@@ -49,7 +49,7 @@ class RowCache:
 
     def put(self, keys: np.ndarray, rows: np.ndarray, state: np.ndarray, stamp: int, good: np.ndarray,
             used: np.ndarray) -> None:
-        """Keep rows used at the moments `used`; keys (n,) ascending, rows (n, dim), good (n,). A younger copy stays."""
+        """Keep rows used at the moments `used`; new keys ascending, rows (n, dim), good (n,). A younger copy stays."""
         places = self.find(keys)
         old = places >= 0
         if old.any():

@@ -87,9 +87,9 @@ class CachedTable:
             good[np.isin(keys, np.concatenate(pull.doubtful))] = NEVER
         self.counts["unchanged"] += len(same)
         self.cache.confirm(keys[same], meta["v"], good[same])
-        back = np.argsort(keys[came])
-        order = came[back]
-        self.cache.put(keys[order], rows[back], state[:, back], meta["v"], good[order], pull.used[at][order])
+        # Rows that are new here come in ascending order, behind changed copies; of these, one that left the cache
+        # meanwhile is older than all that is in it now, and does not return.
+        self.cache.put(keys[came], rows, state, meta["v"], good[came], pull.used[at][came])
 
     def dropped(self, pull: CachedPull) -> None:
         """A server refused part of a pull: nothing more comes of it."""

@@ -38,10 +38,10 @@ class KVWorker:
     ones; clock: the clock it goes on from then (servers refuse pushes of rounds that it had finished before).
     cache_rows: of each table, how many rows are kept here, the most recently used (see cached.py). Pulls of a range go
     past the cache.
-    retry_s: None where no mail is lost, doubled or overtaken: processes, torch, a simulator without such faults.
-    Where it can be, give some round trips: what is unanswered after retry_s is sent again, then after 2, 4, ... 16
-    retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a server is silent. A
-    worker sends again only while it waits inside a call.
+    retry_s: None where no mail is lost or overtaken: processes, torch, a simulator without such faults (letters that
+    come twice do no harm). Where it can be, give some round trips: what is unanswered after retry_s is sent again,
+    then after 2, 4, ... 16 retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a
+    server is silent. A worker sends again only while it waits inside a call.
 
     Tables may differ in consistency. There is one clock a worker: clock() waits as the strictest table demands, so each
     table keeps its promise (a looser one next to BSP reads fresher rows than it must).
@@ -72,8 +72,9 @@ class KVWorker:
     def init(self, table: str, keys, vals) -> None:
         """Set rows, at once and whatever they were; returns when every server concerned has them.
 
-        keys (n,) distinct, or a range; vals (n, dim) float32. Call it at clock 0, before any push: either every
-        worker with the same values, or one worker while the others wait (for its clock, or in a barrier).
+        keys (n,) distinct, or a range; vals (n, dim) float32. Call it at clock 0, before any push, and before others
+        pull through a cache: either every worker with the same values, or one worker while the others wait (for its
+        clock, or in a barrier).
         """
         number, config, partition = self._table(table)
         keys = as_keys(keys, config.num_rows, table)
