@@ -88,7 +88,7 @@ MISCONCEPTIONS = (
     Misconception("9/one-way-or-both", "You compared one direction on one side with both directions on the other, or "
                   "the reverse; the view says which: 'busiest' both ways against one, 'direction' one against one."),
     Misconception("9/gather-is-a-server", "You used the server's bytes for the all-gather; there every worker sends "
-                                          "its rows to K−1 others once, and nothing is pulled."),
+                  "its rows to K−1 others once, and nothing is pulled."),
     Misconception("9/half-a-ring", "You counted half of the ring; the reduce-scatter leaves each sum at one rank, and "
                   "the all-gather takes as many bytes again to bring it to all."),
     Misconception("9/pull-is-free", "You counted the push and forgot the pull; before it can compute, a worker fetches "

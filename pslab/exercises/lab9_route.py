@@ -123,20 +123,20 @@ def _shuffled(rng, items: list) -> list:
 
 MISCONCEPTIONS = (
     Misconception("9/frozen-is-not-combined", "You routed a frozen parameter; it gets no gradient, so there is "
-                                              "nothing to combine and nothing to send."),
+                  "nothing to combine and nothing to send."),
     Misconception("9/plan-incomplete", "You left out a parameter that is trained; without a route its replicas drift "
                   "apart from the first step on."),
     Misconception("9/no-such-route", "A plan gives each name one of two routes, 'all-reduce' or 'server'."),
     Misconception("9/tied-is-one", "You gave two routes to one parameter because it has two names; its gradient is the "
                   "sum over both uses and can be combined in one place only."),
     Misconception("9/tied-output-is-dense", "You looked at the look-ups alone; the tied output layer scores every "
-                                            "row, so every row gets a gradient in every step."),
+                  "row, so every row gets a gradient in every step."),
     Misconception("9/tables-belong-on-servers", "You sent a table to the servers because it is a table; where a step "
                   "touches most of its rows they travel up and down for every worker, and the ring moves less."),
     Misconception("9/embedding-gradient-is-dense", "You all-reduced a table of which a step touches few rows; the ring "
                   "carries the zeros of all the others."),
     Misconception("9/dense-on-servers", "You sent a dense matrix to the servers; each of K workers pushes and pulls "
-                                        "all of it, 2K times its bytes, and the ring needs 2(K−1)."),
+                  "all of it, 2K times its bytes, and the ring needs 2(K−1)."),
     Misconception("9/keys-are-free", "You let the ids travel for free; for rows of one number the key weighs twice as "
                   "much as the row, and the choice flips early."),
 )

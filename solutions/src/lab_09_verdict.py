@@ -100,7 +100,8 @@ def counted(run):
 
 
 # %% [markdown]
-# Three workers, ten rows each, in a table of a hundred rows of four numbers. Where are the arrows wide?
+# Three workers, ten rows each, in a table of a hundred rows of four numbers. Compare the numbers on the arrows, and
+# where the arrows end.
 
 # %%
 runs = {name: SimWorld(ranks(name, 3)).run(program, 100, 4, 10) for name, program in CONTENDERS.items()}
@@ -110,8 +111,8 @@ pslab.viz.links(runs["dense ring"].ledger, title="Dense ring: the whole table, f
 pslab.viz.links(runs["server"].ledger, servers=1, kind="vals", title="Server: few rows, all through one port")
 
 # %% [markdown]
-# The ring's links are all equally wide, and wide. The server's are thinner, but they all end in one place. Which of the
-# two is "less" depends on what you count, and that is the first exercise.
+# A link of the ring carries more than ten times what a link to the server does, but the server's links all end in one
+# place. Which of the two is "less" depends on what you count, and that is the first exercise.
 #
 # ## 9.1 Read the crossover off the bytes
 #
@@ -171,7 +172,8 @@ pslab.viz.curve(ks, {name: [100 * crossover(k, *question) for k in ks] for name,
                 title="From which share on the dense ring moves less", rows=6)
 
 # %% [markdown]
-# A printed recommender touches 0.004 % of its rows in a step, far below every line. A table of fifty rows, of which each
+# With eight servers the line lies above 100 % until there are more than fourteen workers: there the answer is never. A
+# printed recommender touches 0.004 % of its rows in a step, far below every line. A table of fifty rows, of which each
 # worker touches forty-eight, is above most of them.
 #
 # ### Found by counting
