@@ -14,7 +14,7 @@ import psutil
 import pytest
 from grade_box_watch import own_zygote
 
-from pslab.grade import box_rooms, box_signs, box_walls, failures, sandbox
+from pslab.grade import box_rooms, box_signs, box_walls, failures, keeper, sandbox
 from pslab.grade.box import Box, Limits, Source
 
 KIT = Path(__file__).resolve().parent.parent
@@ -166,6 +166,14 @@ def test_an_ordinary_users_box_and_its_end_by_sigkill():
         shutil.rmtree(folder)
 
 
+def test_an_answer_may_not_be_larger_than_its_limit(left):
+    with Box(Source.of_text("def f(n): return 'x' * n"), Limits(reply_bytes=10_000)) as answers:
+        assert len(answers.call("f", 5_000)) == 5_000
+        with pytest.raises(failures.BadValue, match=r"returned 50,\d\d\d bytes; at most 10,000"):
+            answers.call("f", 50_000)
+    left()
+
+
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +195,22 @@ def test_folders_that_only_root_may_enter_are_known():
             os.mkdir(os.path.join(folder, name), mode)
         python, free = os.path.join(folder, "shut/python"), os.path.join(folder, "free")
         assert box_rooms.closed_folders([python, free]) == {os.path.join(folder, "shut"): [python]}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a box a user of its own, whose leftovers can be told")
+def test_leftovers_of_a_boxs_user_are_swept(tmp_path):
+    uid, made = 60_001, []
+    for folder, owner in (("/dev/shm", uid), ("/tmp", uid), ("/tmp", os.getuid())):
+        descriptor, path = tempfile.mkstemp(dir=folder, prefix="pslab-sweep-")
+        os.close(descriptor)
+        os.chown(path, owner, owner)
+        made.append(path)
+    made.append(tempfile.mkdtemp(dir="/tmp", prefix="pslab-sweep-"))
+    Path(made[-1], "inside").touch()
+    os.chown(made[-1], uid, uid)
+    keeper._sweep(uid)
+    assert [os.path.exists(path) for path in made] == [False, False, True, False]
+    os.unlink(made[2])
 
 
 def test_the_line_in_a_dump_is_the_students_and_the_one_that_runs():
