@@ -147,8 +147,13 @@ def _too_much(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdic
         why = "9/every-lookup-travels"
     else:
         why = "9/more-than-rows-and-keys"
-    return Verdict(False, f"at most {most:,} B: {u} rows of {row} B, and keys", f"{moved:,} B", where, why, run,
-                   moved / most)
+    right = sparse_table(p, run) is None and sparse_rows(p, run) is None
+    return Verdict(False, f"at most {most:,} B: {u} rows of {row} B, and keys", _times("rows", right, moved, most), where,
+                   why, run, moved / most)
+
+
+def _times(what: str, right: bool, moved: int, bound: int) -> str:
+    return f"{'right ' + what + ', ' if right else ''}{moved / bound:.1f}x the traffic of the bound: {moved:,} B"
 
 
 def dense_bytes(answers, case: Case) -> Verdict:
@@ -165,7 +170,8 @@ def dense_bytes(answers, case: Case) -> Verdict:
         why = "9/ranks-share-nothing" if silent else "9/dense-carries-zeros"
     else:  # 2K or 2K-1 tables instead of 2(K-1): a ring with a round too many
         why = "9/ring-moves-k" if moved <= bound * p.K // (p.K - 1) else "9/everyone-to-everyone"
-    return Verdict(False, expected, f"{moved:,} B", DENSE, why, run, moved / bound)
+    seen = _times("tables", dense_tables(p, run) is None, moved, bound)
+    return Verdict(False, expected, seen, DENSE, why, run, moved / bound)
 
 
 # ---- memory, and the world outside ----------------------------------------------------------------------------------
