@@ -148,8 +148,8 @@ def _too_much(p: Problem, run, src: int, dst: int, u: int, where: str) -> Verdic
     else:
         why = "9/more-than-rows-and-keys"
     right = sparse_table(p, run) is None and sparse_rows(p, run) is None
-    return Verdict(False, f"at most {most:,} B: {u} rows of {row} B, and keys", _times("rows", right, moved, most), where,
-                   why, run, moved / most)
+    return Verdict(False, f"at most {most:,} B: {u} rows of {row} B, and keys", _times("rows", right, moved, most),
+                   where, why, run, moved / most)
 
 
 def _times(what: str, right: bool, moved: int, bound: int) -> str:
