@@ -54,7 +54,7 @@ def test_every_option_is_read(tmp_path):
     (["--servers", "0", "--strategy", "hybrid"], "--servers 0: .* for strategy hybrid"),
     (["--servers", "-1", "--strategy", "allreduce"], "--servers -1: a whole number from 0"),
     (["--strategy", "ring"], "--strategy ring: allowed are hybrid, allreduce, server, all"),
-    (["--data", "criteo"], "--data criteo: allowed are auto, movielens-100k, synthetic"),
+    (["--data", "avazu"], "--data avazu: allowed are auto, movielens-100k, criteo, synthetic"),
     (["--world", "ray"], "--world ray: allowed are process, sim, torch"),
     (["--seed", "-1"], "--seed -1"),
     (["--batch-size", "1"], "--batch-size 1: a whole number from 2 is needed, a row for each worker"),

@@ -9,6 +9,7 @@
     clicklog.py    Batch, FeatureSpec, ClickLog
     synthetic.py   a log with a planted teacher, so that the best reachable AUC is known
     movielens.py   MovieLens-100K read as clicks
+    criteo.py      Criteo's click logs, streamed from disk
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K into the user's cache, when asked to
     sources.py     load(): one door to all of them
@@ -28,10 +29,13 @@ _WHERE = {
     "FeatureSpec": "clicklog",
     "concat_batches": "clicklog",
     "synthetic_click_log": "synthetic",
+    "CriteoReader": "criteo",
+    "criteo_click_log": "criteo",
     "item_click_rate_baseline": "movielens",
     "movielens_click_log": "movielens",
     "load": "sources",
     "DataError": "folders",
+    "criteo_folder": "folders",
     "MissingData": "folders",
     "cache_folder": "folders",
     "data_list": "folders",
@@ -50,6 +54,7 @@ __all__ = [
     "MOVIELENS_URL",
     "Batch",
     "ClickLog",
+    "CriteoReader",
     "DataError",
     "FeatureSpec",
     "FetchError",
@@ -59,6 +64,8 @@ __all__ = [
     "auc",
     "cache_folder",
     "concat_batches",
+    "criteo_click_log",
+    "criteo_folder",
     "data_list",
     "fetch_movielens",
     "item_click_rate_baseline",
@@ -72,8 +79,9 @@ __all__ = [
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
+    from pslab.data.criteo import CriteoReader, criteo_click_log
     from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
-    from pslab.data.folders import DataError, MissingData, cache_folder, data_list, movielens_folder
+    from pslab.data.folders import DataError, MissingData, cache_folder, criteo_folder, data_list, movielens_folder
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
     from pslab.data.metrics import auc, log_loss, normalised_entropy
     from pslab.data.movielens import item_click_rate_baseline, movielens_click_log

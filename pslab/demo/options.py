@@ -10,7 +10,7 @@ from pathlib import Path
 
 ORDER = ("hybrid", "allreduce", "server")       # the order of training: the main job first, then its baselines
 STRATEGIES = (*ORDER, "all")
-DATA = ("auto", "movielens-100k", "synthetic")
+DATA = ("auto", "movielens-100k", "criteo", "synthetic")
 WORLDS = ("process", "sim", "torch")
 PICTURE = "pslab-demo.png"
 

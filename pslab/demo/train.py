@@ -176,4 +176,6 @@ def yardstick(log: ClickLog) -> tuple[str, float]:
     """(name, test AUC) of what the strategies are measured against."""
     if log.best_auc is not None:
         return "best reachable (the planted teacher's own probabilities)", log.best_auc
-    return "smoothed click rate of the item", auc(log.test.labels.numpy(), item_click_rate_baseline(log).numpy())
+    item = "item" if "item" in [feature.name for feature in log.features] else log.features[0].name
+    scores = item_click_rate_baseline(log, item).numpy()
+    return f"smoothed click rate of the {item}", auc(log.test.labels.numpy(), scores)
