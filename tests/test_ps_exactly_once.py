@@ -257,6 +257,24 @@ def test_a_lost_reply_after_the_push_was_applied():
     assert run.ledger.link(1, 0, "retry") > 0                        # an acknowledgement given again
 
 
+def test_what_is_sent_again_is_what_was_pushed():
+    """Keys and vals may change as soon as push() returned, also when the first letter was lost."""
+    table = TableConfig("t", 1, 4, rule=SGD(1.0), consistency=ASP())
+
+    def program(comm):
+        if comm.rank:
+            server = KVServer([table], 0, 1, [0])
+            serve(comm, server)
+            return server.rows("t")[:, 0].tolist()
+        keys, vals = torch.tensor([1, 3]), torch.tensor([[1.0], [2.0]])
+        with KVWorker(Losing(comm, push=[0]), [1], [table], **SETTINGS) as kv:
+            stamp = kv.push(keys, vals, "t")
+            keys.fill_(0)
+            vals.fill_(50.0)
+            kv.wait(stamp)
+    assert SimWorld(2).run(program).results[1] == [0, -1, 0, -2]
+
+
 def test_lost_rows_are_sent_again_and_counted_as_such():
     table = TableConfig("t", 2, 4)
 
