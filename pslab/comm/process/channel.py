@@ -18,7 +18,7 @@ import numpy as np
 from .. import wire
 from ..errors import WireError
 from .incoming import Incoming
-from .memory import SLOT_BYTES, SLOTS
+from .memory import SLOTS
 
 INLINE_LIMIT = 32 * 1024
 _RX_BYTES = 128 * 1024
@@ -133,20 +133,23 @@ class Channel:
             return True
         if not self.slots:
             return False
-        slot = self.slots.pop()
-        offset, room = self.heap.slot(self.peer, slot)
+        slot, count = self.slots.pop(), 1
+        if message.work is None and slot ^ 1 in self.slots:      # a long letter: half the words, a fifth less time
+            self.slots.remove(slot ^ 1)
+            slot, count = slot & ~1, 2
+        offset, room = self.heap.slot(self.peer, slot, count)
         used = 0
-        while message.pieces and used < SLOT_BYTES:
+        while message.pieces and used < len(room):
             piece = message.pieces[0]
-            size = min(len(piece), SLOT_BYTES - used)
+            size = min(len(piece), len(room) - used)
             room[used:used + size] = piece[:size]
             used += size
             if size == len(piece):
                 message.pieces.pop(0)
             else:
                 message.pieces[0] = piece[size:]
-        self.partial = [memoryview(wire.pack(wire.CHUNK, 0, self.endpoint.epoch, tag=offset, number=slot,
-                                             payload_bytes=used))]
+        self.partial = [memoryview(wire.pack(wire.CHUNK, 0, self.endpoint.epoch, tag=offset,
+                                             number=slot + (count - 1) * SLOTS, payload_bytes=used))]
         if not message.pieces:
             self.queue.popleft()
             if message.work is not None:
@@ -268,7 +271,8 @@ class Channel:
                 self.chunked = None
                 self.endpoint.arrived(self, incoming)
         elif header.kind == wire.CREDIT and not header.flags & wire.SHARED:
-            self.slots.append(header.number)
+            pair, slot = divmod(header.number, SLOTS)             # a number from SLOTS on: the slot and its neighbour
+            self.slots += [slot, slot + 1] if pair else [slot]
         else:
             work = self.waiting.pop(header.number, None)
             error = ValueError(text.decode(errors="replace")) if header.kind == wire.NACK else None

@@ -45,10 +45,10 @@ class Heap:
         self._starts: list[int] = []                    # addresses of tensors, sorted
         self._blocks: dict[int, tuple[int, int]] = {}   # address -> (offset in the heap, size)
 
-    def slot(self, peer: int, index: int) -> tuple[int, np.ndarray]:
-        """(offset, bytes) of a staging slot for messages to `peer`."""
+    def slot(self, peer: int, index: int, count: int = 1) -> tuple[int, np.ndarray]:
+        """(offset, bytes) of a staging slot for messages to `peer`, or of `count` neighbours as one."""
         offset = (peer * SLOTS + index) * SLOT_BYTES
-        return offset, self._staging[offset:offset + SLOT_BYTES]
+        return offset, self._staging[offset:offset + count * SLOT_BYTES]
 
     def empty(self, shape, name: str) -> np.ndarray:
         """An uninitialised array inside the heap; its block is reused when the array is no longer referenced.
