@@ -67,11 +67,11 @@ def main(args: argparse.Namespace) -> int:
              "dense": args.dense or ((1 << 20) if few else (16 << 20))}
     try:
         if args.json:
-            check_writable(args.json)
+            check_writable("--json", args.json)
         if sizes["dense"] % (4 * DENSE_DIM):
             raise ValueError(f"--dense {sizes['dense']}: a multiple of {4 * DENSE_DIM} bytes is needed")
     except ValueError as error:
-        print(error, file=sys.stderr)
+        print(f"pslab: {error}", file=sys.stderr)
         return 2
     figures = {"benchmark": "ps", "machine": machine(), "dtype": "float32", "transport": args.transport,
                "repeats": args.repeats or (3 if few else 15), **sizes}
@@ -299,11 +299,11 @@ def show(figures: dict) -> None:
           f"{size_text(figures['dense'])} dense, float32; {host['cores']} cores, {host['processor']}; torch "
           f"{host['torch']}, NumPy {host['numpy']}; medians of {figures['repeats']} loops, transport "
           f"{figures['transport']}")
-    head = ("case", "RPC", "ours", "RPC/ours", "to server", "to worker", "ceilings")
+    head = ("case", "RPC", "ours", "RPC/ours", "to server", "to worker", "ceilings (best)")
     rows = []
     for row in figures["results"]:
         ways = [sum(sent[way] for sent in row["bytes"].values()) for way in ("to_server", "to_worker")]
-        tops = ", ".join(f"{name} {time_text(top['median_s'])}" for name, top in row["ceilings"].items())
+        tops = ", ".join(f"{name} {time_text(top['min_s'])}" for name, top in row["ceilings"].items())
         rows.append((row["case"], time_text(row["rpc"]["median_s"]), time_text(row["ours"]["median_s"]),
                      f"{row['rpc_over_ours']:.2f}", *(f"{way:,} B" for way in ways), tops or "-"))
     print_table(head, rows)
