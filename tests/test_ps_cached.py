@@ -1,4 +1,4 @@
-"""Pulls through a worker's cache: the same rows under BSP, within the bound under SSP, and how many bytes less."""
+"""Pulls through a worker's cache: the same rows under BSP, exact hits, and how many bytes less."""
 
 import math
 import re
@@ -7,68 +7,12 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from ps_history import FREE, check_reads, counters, run_counts
+from ps_cached_jobs import DIM, ROWS, cached_job, draw, run, same_reads, table
 from ps_jobs import TABLES, check_stats, job, sequential, train
 
-from pslab.comm import Faults, Link, Mail, ProcessWorld, SimWorld
-from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, KVServer, KVWorker, TableConfig, Uniform, consistency_of, serve
-from pslab.ps.cache import RowCache
-from pslab.ps.cached import CachedTable
-from pslab.ps.keys import is_ascending
+from pslab.comm import Mail, ProcessWorld, SimWorld
+from pslab.ps import BSP, SGD, SSP, KVServer, KVWorker, TableConfig, consistency_of, serve
 from pslab.ps.shard import Shard
-
-DIM, ROWS = 5, 60
-
-
-def cached_job(comm, workers, tables, work, settings, *args):
-    """ps_jobs.job with settings for the workers; results hold the cache's counts too."""
-    servers = comm.world_size - workers
-    if comm.rank < workers:
-        with KVWorker(comm, range(workers, comm.world_size), tables, **settings) as kv:
-            result = work(comm, kv, *args)
-        return {"result": result, "stats": kv.stats(), "cache": kv.cache_stats()}
-    server = KVServer(tables, comm.rank - workers, servers, range(workers))
-    stats = serve(comm, server)
-    return {"stats": stats, "rows": {table.name: np.array(server.rows(table.name)) for table in tables}}
-
-
-def table(model, rule=None):
-    return TableConfig("t", DIM, ROWS, rule or AdaGrad(0.1), model, init=Uniform(0.5, 3))
-
-
-def draw(rng):
-    """Keys as a click log has them: a few hot, many seldom; unsorted, repeated."""
-    return np.minimum(rng.zipf(1.3, rng.integers(0, 16)) - 1, ROWS - 1)
-
-
-def busy(comm, kv, seed, rounds=10, overlap=True):
-    """Pulls before and after pushes, two under way at once, across servers; everything that was read."""
-    rng, seen = np.random.default_rng([seed, comm.rank]), []
-    for _ in range(rounds):
-        keys, more = draw(rng), draw(rng)
-        comm.compute(float(rng.exponential(2e-5)))
-        asked = [kv.pull(keys, "t"), kv.pull(more, "t") if overlap else None]
-        if overlap:
-            out = torch.empty(len(keys), DIM)
-            kv.wait(kv.pull(keys, "t", out=out))
-            seen.append(out)
-        seen += [kv.wait(timestamp).clone() for timestamp in asked if timestamp]
-        kv.push(keys, torch.from_numpy(rng.standard_normal((len(keys), DIM)).astype(np.float32)), "t")
-        seen.append(kv.wait(kv.pull(keys, "t")).clone())
-        assert all(is_ascending(cached.cache.keys) for cached in kv._caches.values())      # its index is in order
-        kv.clock()
-    return seen
-
-
-def run(config, settings, seed, workers=3, servers=2, work=busy, **world):
-    world = {"engine": "greenlets", **world}
-    return SimWorld(workers + servers, **world).run(cached_job, workers, [config], work, settings, seed)
-
-
-def same_reads(one, two, workers):
-    return all(torch.equal(a, b) for worker in range(workers)
-               for a, b in zip(one.results[worker]["result"], two.results[worker]["result"], strict=True))
-
 
 # ---- BSP: nothing but bytes changes ---------------------------------------------------------------------------------
 
@@ -126,103 +70,15 @@ def test_training_under_bsp_saves_nothing():
     assert counts["saved_bytes"] == -27 * 8 - 9                     # a stamp a copy, a byte of bits an answer
 
 
-# ---- SSP: reads by age ----------------------------------------------------------------------------------------------
+def blind(self, where, stamps, arena):
+    changed = np.zeros(len(stamps), bool)
+    return [np.packbits(changed), self.gather(where[len(stamps):], arena)]
 
 
-def hot(comm, kv, clocks, pace_s):
-    """Worker 0 reads a hot row in every clock; the others write it, and are as fast as `pace_s` says."""
-    for _ in range(clocks):
-        if comm.rank == 0:
-            kv.wait(kv.pull([4], "t"))
-        comm.compute(pace_s[comm.rank])
-        if comm.rank:
-            kv.push([4], torch.ones(1, DIM), "t")
-        kv.clock()
-
-
-@pytest.mark.parametrize(("staleness", "pulls"), [(0, 64), (1, 32), (2, 22), (3, 16)])
-@pytest.mark.parametrize("pace_s", [[1.0], [1.0, 0.75], [1.0, 0.5, 0.75]], ids=["alone", "one writer", "two"])
-def test_a_hot_row_is_pulled_once_in_s_plus_1_clocks(staleness, pulls, pace_s):
-    """64 clocks: 64, 32, 22, 16 pulls for s = 0, 1, 2, 3, as long as the others are not behind."""
-    assert pulls == math.ceil(64 / (staleness + 1))
-    workers = len(pace_s)
-
-    def work(comm, kv, seed):
-        hot(comm, kv, 64, pace_s)
-    ran = run(table(consistency_of(staleness), SGD(1.0)), {"cache_rows": 4}, 0, workers, 1, work, link=FREE)
-    assert ran.results[workers]["stats"]["tables"]["t"]["pulls"] == pulls
-    counts = ran.results[0]["cache"]["t"]
-    assert counts["hits"] + counts["misses"] - counts["unasked"] == pulls
-
-
-def test_behind_a_laggard_copies_are_good_for_less():
-    """What a row holds depends on the slowest worker: with a lag of s already used up, it must be asked for."""
-    def work(comm, kv, seed):
-        hot(comm, kv, 24, [0.25, 1.0])
-    ran = run(table(SSP(2), SGD(1.0)), {"cache_rows": 4}, 0, 2, 1, work, link=FREE)
-    assert 20 <= ran.results[2]["stats"]["tables"]["t"]["pulls"] <= 24
-
-
-@pytest.mark.parametrize("staleness", [0, 1, 2, 3])
-def test_cached_reads_keep_the_bound_and_ones_own_writes(staleness):
-    model, largest, unasked = consistency_of(staleness), 0, 0
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        durations = (rng.integers(1, 9, (3, 10)) / 1024).tolist()
-        link = FREE if seed % 2 else Link(latency_s=1e-3)
-        reads, _ = run_counts(counters(3, t=model), durations, servers=2, settings={"cache_rows": 3}, link=link)
-        largest = max(largest, check_reads(reads, "t", staleness, 10, model.in_rounds, where=f"seed {seed},"))
-        plain, _ = run_counts(counters(3, t=model), durations, servers=2, link=link)
-        unasked += sum(read.seen != other.seen for read, other in zip(reads, plain))
-    assert largest == staleness
-    assert bool(unasked) == bool(staleness)                         # older than the servers' rows, and not too old
-
-
-@pytest.mark.parametrize("staleness", [0, 1, 3, math.inf])
-def test_cached_reads_keep_the_bound_under_loss(staleness):
-    model = SSP(staleness)
-    for seed in range(8):
-        durations = np.random.default_rng(seed).exponential(1e-4, (3, 6)).tolist()
-        faults = Faults(seed=seed, drop=0.2, duplicate=0.2, reorder_s=200e-6)
-        settings = {"retry_s": 100e-6, "cache_rows": 2 + seed % 2}
-        reads, _ = run_counts(counters(3, t=model), durations, servers=2, settings=settings, faults=faults, link=Link())
-        check_reads(reads, "t", staleness, 6, model.in_rounds, where=f"seed {seed},")
-
-
-@pytest.mark.parametrize("rule", [SGD(0.3), AdaGrad(0.1)], ids=["sgd", "adagrad"])
-@pytest.mark.parametrize("staleness", [1, 4, math.inf])
-def test_alone_ones_own_pushes_on_copies_are_the_servers_steps(rule, staleness):
-    """One worker: copies that are not asked about follow the server's rows bit for bit; a rule's state comes along."""
-    for seed in range(2):
-        for cache_rows in (3, ROWS):
-            config = table(SSP(staleness), rule)
-            plain, cached = [run(config, settings, seed, 1) for settings in ({}, {"cache_rows": cache_rows})]
-            assert same_reads(plain, cached, 1), f"seed {seed}, {cache_rows} rows"
-            assert cached.results[0]["cache"]["t"]["unasked"] > 20
-            check_stats(cached, 1)
-
-
-def test_state_travels_only_where_copies_take_steps():
-    def read(comm, kv, seed):
-        kv.wait(kv.pull([1, 2, 3], "t"))
-    for model, values in ((BSP(), 1), (SSP(1), 2), (ASP(), 1)):
-        assert run(table(model), {"cache_rows": 4}, 0, 1, 1, read).ledger.link(1, 0, "vals") == 3 * 4 * DIM * values
-    assert run(table(SSP(1), SGD(1.0)), {"cache_rows": 4}, 0, 1, 1, read).ledger.link(1, 0, "vals") == 3 * 4 * DIM
-
-
-def test_under_asp_every_row_is_asked_about_and_unchanged_ones_do_not_travel():
-    def work(comm, kv, seed):
-        seen = []
-        for clock in range(4):
-            seen.append(kv.wait(kv.pull([1, 2], "t"))[:, 0].tolist())
-            if clock == 1:
-                kv.wait(kv.push([2], torch.ones(1, DIM), "t"))
-            kv.clock()
-        return seen
-    ran = run(TableConfig("t", DIM, ROWS, SGD(1.0), ASP()), {"cache_rows": 4}, 0, 1, 1, work)
-    assert ran.results[0]["result"] == [[0, 0], [0, 0], [0, -1], [0, -1]]
-    counts = ran.results[0]["cache"]["t"]
-    assert (counts["misses"], counts["hits"], counts["unasked"], counts["unchanged"]) == (2, 6, 0, 5)
+def test_a_server_that_finds_nothing_changed_is_caught(monkeypatch):
+    monkeypatch.setattr(Shard, "gather_changed", blind)
+    with pytest.raises(AssertionError):
+        test_under_bsp_a_cached_run_is_the_uncached_run_bit_for_bit(1000)
 
 
 # ---- the rest of the face -------------------------------------------------------------------------------------------
@@ -323,53 +179,6 @@ def test_the_same_bytes_in_processes():
     for step, seen in enumerate(real.results[0]["result"]):
         assert torch.equal(seen[3], sequential(2)[step]["sparse"])
     check_stats(real, 2)
-
-
-# ---- each part, taken out, is missed --------------------------------------------------------------------------------
-
-
-def blind(self, where, stamps, arena):
-    changed = np.zeros(len(stamps), bool)
-    return [np.packbits(changed), self.gather(where[len(stamps):], arena)]
-
-
-def test_a_server_that_finds_nothing_changed_is_caught(monkeypatch):
-    monkeypatch.setattr(Shard, "gather_changed", blind)
-    with pytest.raises(AssertionError):
-        test_under_bsp_a_cached_run_is_the_uncached_run_bit_for_bit(1000)
-
-
-def test_ages_off_by_one_are_caught(monkeypatch):
-    monkeypatch.setattr(SSP, "good_until", lambda self, min_clock: min_clock + self.staleness + 1)
-    with pytest.raises(AssertionError, match="seed"):
-        test_cached_reads_keep_the_bound_and_ones_own_writes(2)
-
-
-def test_copies_without_ones_own_pushes_are_caught(monkeypatch):
-    monkeypatch.setattr(RowCache, "step", lambda *args: None)
-    with pytest.raises(AssertionError, match="seed"):
-        test_cached_reads_keep_the_bound_and_ones_own_writes(2)
-
-
-def test_answers_that_lack_ones_own_pushes_are_caught(monkeypatch):
-    """An answer that was under way when the worker pushed is taken for good."""
-    monkeypatch.setattr(CachedTable, "_doubt_answers", lambda *args: None)
-    with pytest.raises(AssertionError):
-        prefetch()
-
-
-def prefetch():
-    def work(comm, kv, seed):
-        early = kv.pull([4], "t")
-        kv.push([4], torch.ones(1, DIM), "t")
-        kv.wait(early)
-        return kv.wait(kv.pull([4], "t"))[0, 0].item()
-    ran = run(TableConfig("t", DIM, ROWS, SGD(1.0), SSP(3)), {"cache_rows": 4}, 0, 1, 1, work)
-    assert ran.results[0]["result"] == -1.0
-
-
-def test_a_push_while_a_pull_is_under_way_is_read_by_the_next():
-    prefetch()
 
 
 def test_the_uncached_job_of_other_tests_is_this_one():
