@@ -60,9 +60,9 @@ def main(args: argparse.Namespace) -> int:
     repeats = args.repeats or (3 if args.quick else 9)
     try:
         if args.json:
-            check_writable(args.json)
+            check_writable("--json", args.json)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        print(f"pslab: {error}", file=sys.stderr)
         return 2
     figures = {"benchmark": "allreduce", "machine": machine(), "dtype": "float32", "repeats": repeats,
                "transport": args.transport, "pin": args.pin, "results": []}

@@ -10,6 +10,8 @@ import statistics
 import sys
 from pathlib import Path
 
+from pslab.files import check_writable, write_aside  # noqa: F401 - for the benchmarks
+
 UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -78,20 +80,9 @@ def summary(samples: list[float]) -> dict:
     return {"median_s": statistics.median(samples), "min_s": min(samples), "samples_s": samples}
 
 
-def check_writable(path: Path) -> None:
-    """Refuse before the measuring begins, not after it."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise ValueError(f"--json {path}: there is no folder {folder}")
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"--json {path}: cannot be written")
-
-
 def write_json(path: Path, figures: dict) -> None:
-    """Written aside and renamed: a reader sees the old file or the new one, never half of one."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(figures, indent=1) + "\n")
-    os.replace(aside, path)
+    """A reader sees the old file or the new one, never half of one."""
+    write_aside(path, (json.dumps(figures, indent=1) + "\n").encode())
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]], file=None) -> None:

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     if args.json:
-        check_writable(args.json)
+        check_writable("--json", args.json)
     started_s, rows, problems = time.perf_counter(), [], []
     for exercise in chosen(args.lab, args.exercise):
         answers = [answer for answer in answers_of(exercise.id) if args.answer in answer.name]

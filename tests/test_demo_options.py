@@ -11,7 +11,8 @@ import pytest
 
 from pslab import cli
 from pslab.demo import Options, add_arguments
-from pslab.demo.options import ORDER, write_aside
+from pslab.demo.options import ORDER
+from pslab.files import write_aside
 
 
 def parsed(*words):

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import torch
 
+from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import TAGS, Pieces, check_algorithm, check_dtypes, flat, owned
+from .chunks import Pieces, check_algorithm, check_dtypes, flat, owned
 
 
 def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Tensor]:

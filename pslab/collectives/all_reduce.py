@@ -17,10 +17,11 @@ the same bits, even where floating-point sums depend on the order.
 
 from __future__ import annotations
 
+from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .all_gather import ring_gather
-from .chunks import TAGS, Pieces, check_algorithm, check_op, copy_back, flat_inout, kit_pieces
+from .chunks import Pieces, check_algorithm, check_op, copy_back, flat_inout, kit_pieces
 from .reduce_scatter import ring_reduce
 
 
@@ -28,8 +29,8 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") 
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
-               where they differ, and its content is then undefined. A tensor that is not contiguous is reduced in a
-               contiguous copy and written back
+               where they differ, and its content is then undefined. Shapes may differ between ranks: only P counts.
+               A tensor that is not contiguous is reduced in a contiguous copy and written back
     op         sum, max, min, prod, mean (floating and complex dtypes only); sum of bool is `or`, as in torch
     algorithm  auto or ring
 

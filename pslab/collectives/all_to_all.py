@@ -20,9 +20,10 @@ from collections.abc import Sequence
 
 import torch
 
+from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import TAGS, check_algorithm, check_dtypes, flat, owned
+from .chunks import check_algorithm, check_dtypes, flat, owned
 
 
 def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> list[torch.Tensor]:

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import TAGS, check_algorithm, copy_back, flat, flat_inout
+from .chunks import check_algorithm, copy_back, flat, flat_inout
 
 
 def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> None:

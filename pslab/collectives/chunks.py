@@ -15,11 +15,6 @@ import torch
 
 OPS = ("sum", "max", "min", "prod", "mean")
 
-# Messages of a collective must not meet the user's own, nor those of another collective: each has a tag of its own,
-# far above what programs use. A group that disagrees on which collective it is in stalls, and the table says so.
-TAGS = {name: 2_000_000_000 + i for i, name in enumerate(
-    ("broadcast", "reduce_scatter", "all_gather", "all_reduce", "all_to_all"), start=1)}
-
 Flat = np.ndarray | torch.Tensor
 
 _NUMPY_DTYPES = {np.dtype(name) for name in (

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import torch
 
+from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import TAGS, Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
+from .chunks import Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
 
 
 def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:

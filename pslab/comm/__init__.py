@@ -9,11 +9,12 @@ from .errors import CommError, Deadlock, RankDied, RankError, Stalled, Wait, Wir
 from .face import Comm, Link, Mail, Work
 from .ledger import Ledger
 from .run import Run
+from .tags import COLLECTIVE_TAGS
 from .trace import Event, Span, Trace
 
-__all__ = ["Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail", "ProcessWorld", "RankDied",
-           "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait", "WireError", "Work",
-           "decode", "encode"]
+__all__ = ["COLLECTIVE_TAGS", "Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail",
+           "ProcessWorld", "RankDied", "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait",
+           "WireError", "Work", "decode", "encode"]
 
 _LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",
          "decode": ".wire", "encode": ".wire",

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from . import arrays
+from .checks import is_number
 from .link import Link  # noqa: F401 - part of the face
 
 MAX_TAG = 2**31 - 1
@@ -191,8 +192,8 @@ class Comm:
 
     def poll(self, timeout_s: float | None = None) -> Mail | None:
         """The next mail from anyone in this group; None after timeout_s (0 looks once; None waits without end)."""
-        if timeout_s is not None and not timeout_s >= 0:
-            raise ValueError(f"timeout_s={timeout_s}; 0 or more seconds, or None, is needed")
+        if timeout_s is not None and not (is_number(timeout_s) and timeout_s >= 0):
+            raise ValueError(f"timeout_s={timeout_s!r}; 0 or more seconds, or None, is needed")
         mail = self._endpoint.poll(self._ctx, timeout_s)
         if mail is not None:
             mail.src = self._group_rank[mail.src]
@@ -278,8 +279,8 @@ def _tag(tag: int) -> int:
 
 
 def _seconds(seconds: float) -> float:
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"seconds={seconds}; 0 or more is needed")
+    if not is_number(seconds) or not 0 <= seconds < float("inf"):
+        raise ValueError(f"seconds={seconds!r}; 0 or more is needed")
     return float(seconds)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .checks import is_number
+
 
 @dataclass(frozen=True)
 class Link:
@@ -20,10 +22,10 @@ class Link:
     def __post_init__(self):
         for name in ("latency_s", "overhead_s"):
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name}={value}; a number of seconds, 0 or more, is needed")
-        if not self.bandwidth_Bps > 0:
-            raise ValueError(f"bandwidth_Bps={self.bandwidth_Bps}; must be above 0 (bytes per second)")
+            if not is_number(value) or not 0 <= value < float("inf"):
+                raise ValueError(f"{name}={value!r}; a number of seconds, 0 or more, is needed")
+        if not is_number(self.bandwidth_Bps) or not self.bandwidth_Bps > 0:
+            raise ValueError(f"bandwidth_Bps={self.bandwidth_Bps!r}; must be above 0 (bytes per second)")
 
     def port_s(self, payload_bytes: int) -> float:
         """Seconds that a message of payload_bytes holds each of its two ports."""

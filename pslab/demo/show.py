@@ -8,9 +8,10 @@ from dataclasses import asdict
 
 import pslab
 from pslab.data import load
+from pslab.files import write_aside
 
 from . import modelled, words
-from .options import Options, write_aside
+from .options import Options
 from .picture import draw
 from .train import Worlds, follow, size_of, train, yardstick
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class SGD(Rule):
     lr: float
 
     def __post_init__(self):
-        _check("lr", self.lr, self.lr >= 0)
+        _check("lr", self.lr)
 
     def step(self, rows, grads, state, t):
         grads *= self.lr
@@ -55,9 +56,9 @@ class AdaGrad(Rule):
     slots = 1
 
     def __post_init__(self):
-        _check("lr", self.lr, self.lr >= 0)
-        _check("eps", self.eps, self.eps >= 0)
-        _check("initial_accumulator", self.initial_accumulator, self.initial_accumulator >= 0)
+        _check("lr", self.lr)
+        _check("eps", self.eps)
+        _check("initial_accumulator", self.initial_accumulator)
 
     def new_state(self, num_rows, dim):
         return np.full((1, num_rows, dim), self.initial_accumulator, np.float32)
@@ -74,6 +75,6 @@ class AdaGrad(Rule):
         rows -= scratch
 
 
-def _check(name: str, value: float, allowed: bool) -> None:
-    if not (allowed and value < float("inf")):
-        raise ValueError(f"{name}={value}; 0 or a finite number above is needed")
+def _check(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < float("inf"):
+        raise ValueError(f"{name}={value!r}; 0 or a finite number above is needed")

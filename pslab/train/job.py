@@ -60,6 +60,8 @@ class Job:
             raise ValueError(f"strategy={self.strategy!r}; allowed: {', '.join(STRATEGIES)}")
         if self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r}; allowed: {', '.join(LOSSES)}")
+        if not isinstance(self.optimizer, Rule):
+            raise ValueError(f"optimizer={self.optimizer!r}; an update rule is needed, as AdaGrad(0.05) or SGD(0.1)")
         _whole("workers", self.workers, 1)
         _whole("servers", self.servers, 1 if self.strategy in NEEDS_SERVERS else 0,
                f" by strategy {self.strategy!r}" if self.strategy in NEEDS_SERVERS else "")

@@ -15,6 +15,7 @@ from collections import deque
 from .. import arrays, wire
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
+from ..tags import label
 from . import board as notice
 from .channel import INLINE_LIMIT, Channel, Outgoing
 from .incoming import Incoming, LetterWait, RecvWork
@@ -196,5 +197,5 @@ class ProcessEndpoint(Tensors, Endpoint):
 
     def _kept(self) -> str:
         """What lies here that nobody asked for: the usual trace of a wrong tag."""
-        kept = [f"rank {src} sent tag {tag}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
+        kept = [f"rank {src} sent tag {label(tag)}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
         return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import arrays, wire
 from ..face import Mail, Work
+from ..tags import label
 
 _SCRATCH_BYTES = 256 * 1024
 
@@ -70,7 +71,7 @@ class RecvWork(Work):
         return self.out
 
     def call(self) -> str:
-        return "barrier()" if self.control else f"recv(src={self.src}, tag={self.tag})"
+        return "barrier()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:

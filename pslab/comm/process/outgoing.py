@@ -10,6 +10,7 @@ import time
 
 from .. import wire
 from ..face import Work
+from ..tags import label
 
 
 class SendWork(Work):
@@ -52,7 +53,7 @@ class SendWork(Work):
             raise self.error
 
     def call(self) -> str:
-        return "barrier()" if self.control else f"send(dst={self.dst}, tag={self.tag})"
+        return "barrier()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:

@@ -150,23 +150,6 @@ class Watch:
         sys.stdout.flush()
 
 
-def check_start(program, args: tuple, per_rank, world_size: int, timeout_s: float, limit_s: float) -> list[tuple]:
-    """The arguments of each rank; ValueError in the caller's terms."""
-    if not callable(program):
-        raise ValueError(f"program={program!r}; a function of (comm, ...) is needed")
-    for name, value in (("timeout_s", timeout_s), ("limit_s", limit_s)):
-        if not value > 0:
-            raise ValueError(f"{name}={value}; more than 0 seconds are needed")
-    if per_rank is None:
-        return [args] * world_size
-    if args:
-        raise ValueError("give either the same arguments to all ranks, or per_rank=, not both")
-    if len(per_rank) != world_size or not all(isinstance(mine, (tuple, list)) for mine in per_rank):
-        raise ValueError(f"per_rank holds {len(per_rank)} entries; one tuple of arguments for each of the "
-                         f"{world_size} ranks is needed")
-    return [tuple(mine) for mine in per_rank]
-
-
 def _raised(rank: int, told: dict) -> BaseException:
     """The exception of a rank, as the caller's own: builtin types and ours as they are, others as RankError."""
     kind = getattr(builtins, told["type"], None) if told["module"] == "builtins" else None

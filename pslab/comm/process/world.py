@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import cloudpickle
 
+from ..checks import check_start, check_world_size
 from ..face import Link
 from ..run import Run
 from ..trace import Event, Trace
@@ -24,7 +25,7 @@ from .launcher import MAX_FDS
 from .memory import anonymous_file
 from .rank import JOB
 from .sockets import tcp_pair, unix_pair
-from .watch import Watch, check_start
+from .watch import Watch
 
 TRANSPORTS = ("auto", "shm", "tcp")
 
@@ -41,9 +42,8 @@ class ProcessWorld:
 
     def __init__(self, world_size: int, *, transport: str = "auto", link: Link | None = None, seed: int = 0,
                  trace: bool = False, pin: bool = False):
-        if not isinstance(world_size, int) or not 1 <= world_size <= self.MAX_RANKS:
-            raise ValueError(f"world_size={world_size!r}; 1 to {self.MAX_RANKS} processes are possible here "
-                             "(SimWorld runs thousands of ranks)")
+        check_world_size(world_size, self.MAX_RANKS, f"1 to {self.MAX_RANKS} processes are possible here "
+                                                     "(SimWorld runs thousands of ranks)")
         if transport not in TRANSPORTS:
             raise ValueError(f"transport={transport!r}; allowed: {', '.join(TRANSPORTS)}")
         if link is not None and not isinstance(link, Link):

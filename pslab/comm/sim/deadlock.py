@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ..errors import _PACKAGE, Wait, _where, frame_line
+from ..tags import label
 from .kernel import Kernel, Task
 from .transfer import Receive, Send
 
@@ -39,7 +40,7 @@ def line_of(error: BaseException) -> str:
 
 def _sentence(send: Send) -> str:
     where = f" ({'send' if send.sync else 'isend'} at {send.where})" if send.where else ""
-    return (f"rank {send.lane.sender.rank} to rank {send.lane.receiver.rank}, tag {send.key[1]}: "
+    return (f"rank {send.lane.sender.rank} to rank {send.lane.receiver.rank}, tag {label(send.key[1])}: "
             f"{send.name}{list(send.array.shape)}, sent at {send.posted_s:.3g} s{where}")
 
 
@@ -50,7 +51,7 @@ def _note(kernel: Kernel, task: Task) -> str:
         return ""
     receiving = isinstance(half, Receive)
     others = half.lane.halves(Send if receiving else Receive)
-    tags = ", ".join(map(str, sorted({other.key[1] for other in others if not other.control})))
+    tags = ", ".join(map(label, sorted({other.key[1] for other in others if not other.control})))
     if tags:
         notes.append(f"rank {peer} {'has sent' if receiving else 'receives'} tag {tags}")
     if kernel.tasks[peer].ended:

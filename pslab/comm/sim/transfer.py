@@ -20,6 +20,7 @@ import numpy as np
 from .. import arrays
 from ..errors import CommError, user_line
 from ..face import Work
+from ..tags import label
 from ..trace import Event
 from .kernel import Alarm, Deadline, Task
 from .lane import Lane
@@ -79,8 +80,8 @@ class Send(Half):
         if self.seal is not None and self.seal != (
                 zlib.crc32(self.array) if self.payload_bytes <= SMALL_BYTES else seal_of(self.array)):
             raise CommError(f"rank {self.lane.sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
-                            f"tag={self.key[1]}){' at ' + self.where if self.where else ''} was changed before its "
-                            f"wait() ({user_line(1)}); wait first, or send a copy")
+                            f"tag={label(self.key[1])}){' at ' + self.where if self.where else ''} was changed before "
+                            f"its wait() ({user_line(1)}); wait first, or send a copy")
         if not self.landed:
             self.array = self.array.copy()
         self.done = True
@@ -89,7 +90,8 @@ class Send(Half):
         dst, tag = self.lane.receiver.rank, self.key[1]
         if self.control:
             return _control(tag), dst
-        return (f"send(dst={dst}, tag={tag})" if self.sync else f"isend(dst={dst}, tag={tag}).wait()"), dst
+        call = f"send(dst={dst}, tag={label(tag)})"
+        return (call if self.sync else f"i{call}.wait()"), dst
 
 
 class Receive(Half):
@@ -153,7 +155,7 @@ class Receive(Half):
 
     def describe(self) -> tuple[str, int | None]:
         src, tag = self.lane.sender.rank, self.key[1]
-        return (_control(tag) if self.control else f"recv(src={src}, tag={tag})"), src
+        return (_control(tag) if self.control else f"recv(src={src}, tag={label(tag)})"), src
 
     def _withdraw(self) -> None:
         """After a time-out: what was to come, or is under way, is for the next receive. Waiting again posts again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 
+from ..checks import check_start, check_world_size
 from ..errors import CommError, Deadlock, RankDied, Stalled, Wait
 from ..face import Link
 from ..run import Run
@@ -42,8 +43,7 @@ class SimWorld:
 
     def __init__(self, world_size: int, *, link: Link | None = None, links: dict[tuple[int, int], Link] | None = None,
                  engine: str = "auto", seed: int = 0, faults=None, trace: bool = True):
-        if not isinstance(world_size, int) or world_size < 1:
-            raise ValueError(f"world_size={world_size!r}; 1 or more ranks are needed")
+        check_world_size(world_size, note="1 or more ranks are needed")
         if engine not in ENGINES:
             raise ValueError(f"engine={engine!r}; allowed: {', '.join(map(repr, ENGINES))}")
         for pair, other in (links or {}).items():
@@ -71,7 +71,7 @@ class SimWorld:
         compiled code leaves when that returns), or when for so long ranks only looked for mail that never came while
         another waits for a tensor. CommErrors carry the run's `ledger` and `trace` so far.
         """
-        arguments = self._check(program, args, per_rank, timeout_s)
+        arguments = check_start(program, args, per_rank, self.world_size, timeout_s)
         kernel = (ThreadKernel if self.engine == "threads" else GreenletKernel)(self.seed)
         fabric = Fabric(self.link, self.links, self.trace, on_report, self.faults)
         bodies = {}
@@ -107,21 +107,6 @@ class SimWorld:
 
     def _trace(self, fabric: Fabric) -> Trace:
         return Trace(self.world_size, fabric.events or (), fabric.spans or ())
-
-    def _check(self, program, args: tuple, per_rank, timeout_s: float) -> list[tuple]:
-        """The arguments of each rank."""
-        if not callable(program):
-            raise ValueError(f"program={program!r}; a function of (comm, ...) is needed")
-        if not timeout_s > 0:
-            raise ValueError(f"timeout_s={timeout_s}; more than 0 seconds are needed")
-        if per_rank is None:
-            return [args] * self.world_size
-        if args:
-            raise ValueError("give either the same arguments to all ranks, or per_rank=, not both")
-        if len(per_rank) != self.world_size or not all(isinstance(own, (tuple, list)) for own in per_rank):
-            raise ValueError(f"per_rank holds {len(per_rank)} entries; one tuple of arguments for each of the "
-                             f"{self.world_size} ranks is needed")
-        return [tuple(own) for own in per_rank]
 
 
 def _body(task: Task, program: Callable, args: tuple) -> Callable[[], object]:

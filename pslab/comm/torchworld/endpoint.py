@@ -22,6 +22,7 @@ from .. import arrays, wire
 from ..errors import user_line
 from ..face import Endpoint, Mail
 from ..ledger import KINDS
+from ..tags import label
 from .channel import Channel, Lines
 from .watch import Watch
 from .works import LetterWait, RecvWork, SendWork, letter
@@ -293,5 +294,5 @@ class TorchEndpoint(Lines, Endpoint):
 
     def _kept(self) -> str:
         """What lies here that nobody asked for: the usual trace of a wrong tag."""
-        kept = [f"rank {src} sent tag {tag}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
+        kept = [f"rank {src} sent tag {label(tag)}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
         return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""

@@ -16,6 +16,7 @@ import torch
 
 from .. import arrays, wire
 from ..face import Mail, Work
+from ..tags import label
 
 _REDUCE = {"sum": torch.add, "max": torch.maximum, "min": torch.minimum, "prod": torch.mul}
 
@@ -62,7 +63,7 @@ class SendWork(Work):
             raise self.error
 
     def call(self) -> str:
-        return "barrier() or split()" if self.control else f"send(dst={self.dst}, tag={self.tag})"
+        return "barrier() or split()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:
@@ -115,7 +116,7 @@ class RecvWork(Work):
         return target
 
     def call(self) -> str:
-        return "barrier() or split()" if self.control else f"recv(src={self.src}, tag={self.tag})"
+        return "barrier() or split()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:

@@ -22,10 +22,10 @@ import torch
 import torch.distributed as dist
 
 from .. import wire
+from ..checks import check_start
 from ..errors import CommError
 from ..ledger import Ledger
 from ..process.rank import _reseed, _told
-from ..process.watch import check_start
 from ..run import Run
 from ..trace import Trace
 from .comm import TorchComm
