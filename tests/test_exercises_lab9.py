@@ -1,6 +1,7 @@
 """Lab 9: its references against other sources of the same truth, and the cases that students are asked."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -238,3 +239,26 @@ def test_a_choice_that_is_none_of_the_options_is_told(chosen):
 
 def test_what_is_not_chosen_is_no_mistake():
     assert {v.misconception for _, v in quiz({}).verdicts} == {"all/unpicked"}
+
+
+# ---- the notebook ---------------------------------------------------------------------------------------------------
+
+
+def test_the_notebook_s_contenders_move_what_the_grader_s_do(repo_root):
+    notebook = json.loads((repo_root / "solutions" / "lab_09_verdict.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    names = {}
+    for text in cells[:3]:                                       # imports, what a worker has, the contenders
+        exec(text, names)
+    K, V, D, n = 3, 90, 5, 11
+    for name in lab9_rivals.CONTENDERS:
+        run = SimWorld(names["ranks"](name, K)).run(names["CONTENDERS"][name], V, D, n)
+        assert names["counted"](run) == lab9_measure.predict_bytes(K, V, D, n)[name]
+
+
+def test_what_a_prediction_is_about_is_not_shown_in_the_students_copy(repo_root):
+    notebook = json.loads((repo_root / "labs" / "lab_09_verdict.ipynb").read_text(encoding="utf-8"))
+    reveals = [cell for cell in notebook["cells"] if "reveal(" in "".join(cell["source"]).replace("import", "")
+               and cell["cell_type"] == "code"]
+    assert len(reveals) == 3
+    assert not any(cell["outputs"] for cell in reveals)

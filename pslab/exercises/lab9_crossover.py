@@ -93,8 +93,8 @@ MISCONCEPTIONS = (
                   "the all-gather takes as many bytes again to bring it to all."),
     Misconception("9/pull-is-free", "You counted the push and forgot the pull; before it can compute, a worker fetches "
                   "the rows that its batch names."),
-    Misconception("9/one-number-for-all", "You returned one number for every question; the crossover depends on the "
-                  "workers, on keys against row length, on S, and above all on what is counted."),
+    Misconception("9/one-number-for-all", "You returned one number for every question; the crossover is no property "
+                  "of the table alone, it depends on K and S, on keys against rows, and above all on what is counted."),
     Misconception("9/crossover-miscounted", "The fraction does not make both sides equal; write down the bytes of each "
                   "side for this view, set them equal, and solve for n/V."),
 )
