@@ -14,7 +14,7 @@ import psutil
 import pytest
 from grade_box_watch import own_zygote
 
-from pslab.grade import box_rooms, box_signs, box_walls, failures, keeper, sandbox
+from pslab.grade import box, box_rooms, box_signs, box_walls, failures, keeper, sandbox
 from pslab.grade.box import Box, Limits, Source
 
 KIT = Path(__file__).resolve().parent.parent
@@ -93,6 +93,17 @@ def test_time_of_the_processor_and_of_the_clock_are_limited(left):
             answers.call("nap", 5)
         with pytest.raises(failures.TimedOut, match=r"more than its 0\.5 s in all"):
             answers.call("fine")
+    left()
+
+
+def test_a_function_that_hangs_costs_its_deadline_once(left, monkeypatch):
+    monkeypatch.setattr(box, "AFTER_LATE_S", 0.2)
+    with Box(Source.of_text(DOUBLE_FORK)) as answers:
+        with pytest.raises(failures.TimedOut, match=r"within 0\.5 s"):
+            answers.call("spin", timeout_s=0.5)
+        with pytest.raises(failures.TimedOut, match=r"within 0\.2 s"):
+            answers.call("spin", timeout_s=30)
+        answers.call("nap", 0.4, timeout_s=30)                        # others keep theirs
     left()
 
 

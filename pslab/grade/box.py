@@ -43,6 +43,7 @@ __all__ = ["AnswerFailed", "Answers", "BadValue", "Box", "BoxRun", "BufferChange
 
 FACES, WORLDS = ("tensors", "mail"), ("sim", "process")
 MOST_PROCESS_RANKS = 16
+AFTER_LATE_S = 2.0                           # the deadline of a function that has missed one: so a hang costs 10 s once
 _KEPT = ("pslab", "torch", "numpy")          # modules whose functions travel by name
 
 
@@ -138,6 +139,7 @@ class Answers:
         self._box, self._process, self._closed = box, None, False
         self._until_s = time.monotonic() + box.limits.wall_s
         self._unusable: AnswerFailed | None = None
+        self._late: set[str] = set()                     # functions that have missed a deadline
         self.failed_cells: list[tuple[str, str]] = []    # (label, what happened) of cells that are not needed
 
     def call(self, name: str, *args, timeout_s: float = 10.0, **kwargs):
@@ -155,7 +157,7 @@ class Answers:
         """
         _check_run(world_size, args, per_rank, world, links, faults, face)
         asked = {"op": "run", "name": name, "world_size": world_size, "world": world, "face": face, "seed": seed,
-                 "trace": trace, "timeout_s": timeout_s, "link": link, "links": links, "faults": faults,
+                 "trace": trace, "link": link, "links": links, "faults": faults,
                  "arguments": encode([tuple(mine) for mine in per_rank] if per_rank is not None else list(args)),
                  "per_rank": per_rank is not None}
         reply = self._ask(asked, timeout_s, ranks=world_size + 1 if world == "process" else 0)
@@ -186,10 +188,15 @@ class Answers:
         if left_s <= 0:
             self._drop()
             raise TimedOut(f"the exercise took more than its {self._box.limits.wall_s:g} s in all")
+        if asked["name"] in self._late:
+            timeout_s = min(timeout_s, AFTER_LATE_S)
+        timeout_s = min(timeout_s, left_s)
         try:
             process = self._ready(min(20.0, left_s))
-            return process.ask(asked, min(timeout_s, left_s), ranks)
+            return process.ask({**asked, "timeout_s": timeout_s}, timeout_s, ranks)
         except AnswerFailed as failed:
+            if isinstance(failed, TimedOut):
+                self._late.add(asked["name"])
             if not failed.__dict__.pop("lives", False):
                 self._drop()
             raise
