@@ -26,10 +26,10 @@
 # | 9.7 | Four systems | 4 | 5 | core |
 #
 # Write your answer where a cell says `raise NotImplementedError`, then run the check below it. A check prints what was
-# expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a terminal
-# shows one hint more each time. The formulas are yours to find: an answer that imports `pslab.cost`, by itself or through
-# `from pslab import viz`, is refused; write `pslab.viz` where you want a picture. Where a cell asks for a number *before* a run, commit to one: a wrong prediction costs
-# no points, and is what you learn from.
+# expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a
+# terminal shows one hint more each time. The formulas are yours to find: an answer that imports `pslab.cost`, by
+# itself or through `from pslab import viz`, is refused; write `pslab.viz` where you want a picture. Where a cell asks
+# for a number *before* a run, commit to one: a wrong prediction costs no points, and is what you learn from.
 
 # %%
 import math
