@@ -20,7 +20,7 @@ def letter(n, count):
     return torch.arange(count, dtype=torch.int32) * 7 + n
 
 
-@pytest.mark.parametrize("away_s", [0.0, 0.4], ids=["a receiver who listens", "a receiver who is away"])
+@pytest.mark.parametrize("away_s", [0.0, 1.0], ids=["a receiver who listens", "a receiver who is away"])
 def test_letters_may_change_at_once_and_come_whole_and_in_order(world, away_s):
     def program(comm, counts, away_s):
         slowest_s = 0.0
@@ -49,7 +49,7 @@ def test_letters_may_change_at_once_and_come_whole_and_in_order(world, away_s):
     counts = [slots, slots + 1, 2 * slots, 3 * slots - 1, SLOTS * slots, SLOTS * slots + 1, 4_000_000]
     slowest_s, same = world.run(program, counts, away_s).results
     assert same
-    assert slowest_s < 0.3                                            # and so it does not wait for one who is away
+    assert slowest_s < 0.8                                            # and so it does not wait for one who is away
 
 
 def test_the_rest_is_copied_only_when_the_receiver_is_away(world):
@@ -70,7 +70,7 @@ def test_the_rest_is_copied_only_when_the_receiver_is_away(world):
                     comm.post(0, "got it")
         finally:
             Channel.detach = detach
-        return min(copied)
-    assert world.run(program, 0.0).results[0] == 0
-    assert world.run(program, 0.1).results[0] > 16_000_000 - (SLOTS + 1) * SLOT_BYTES
+        return copied
+    assert min(world.run(program, 0.0).results[0]) == 0
+    assert max(world.run(program, 0.1).results[0]) > 16_000_000 - (SLOTS + 1) * SLOT_BYTES
     assert endpoint.DRAIN_MS <= 5

@@ -1,10 +1,12 @@
 """Start a program under torchrun on free ports, with a deadline; nothing of it outlives the call."""
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,10 +21,9 @@ def torchrun(ranks, *words, limit_s=100, env=None):
     try:
         out, err = process.communicate(timeout=limit_s)
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)        # torchrun passes it on: its ranks have sessions of their own
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        if process.poll() is None:                        # the ranks have sessions of their own: find them first
+            for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            process.communicate()
     return process.returncode, out, err
