@@ -77,7 +77,7 @@ ATTACKS = {
     "forges an answer": ("import os\nfor d in range(3, 60):\n    try: os.write(d, b'PSLB' + bytes(60))\n"
                          "    except OSError: pass", failures.Forbidden, "bytes of its own"),
     "forges a whole answer": ("import os\nfor d in range(3, 60):\n    try: os.write(d, b'PSLB' + bytes(24))\n"
-                              "    except OSError: pass", failures.Forbidden, "bytes of its own"),
+                              "    except OSError: pass\ntime.sleep(0.5)", failures.Forbidden, "bytes of its own"),
     "hunts for objects": ("import gc; gc.get_objects()", failures.Forbidden, "gc.get_objects"),
     "leaves a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
                         failures.Forbidden, "left a thread running"),
