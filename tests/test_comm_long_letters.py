@@ -62,7 +62,8 @@ def test_the_rest_is_copied_only_when_the_receiver_is_away(world):
             if comm.rank == 0:
                 for _ in range(5):
                     comm.post(1, "long", {}, [torch.zeros(4_000_000)])
-                    comm.poll(10.0)                                   # its answer
+                    comm.poll(10.0)                                   # its answer: what came before it is credited
+                assert sorted(comm._endpoint.channels[1].slots) == list(range(SLOTS))
             else:
                 for _ in range(5):
                     time.sleep(away_s)
