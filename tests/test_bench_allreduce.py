@@ -6,6 +6,7 @@ import json
 import statistics
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -103,6 +104,68 @@ def test_a_wrong_result_is_an_error(bench, monkeypatch, capsys):
     monkeypatch.setattr(bench, "measure", lambda *args: fake_row(*args, wrong=["gloo"]))
     assert call(bench, "--quick", "--sizes", "4K") == 1
     assert "WRONG RESULT: K = 2, 4 KB: ['gloo']" in capsys.readouterr().err
+
+
+def what_each_side_calls(comm, P, folder):
+    """Runs the race with every call noted: what was called, on which backend, on a tensor in kit memory or not."""
+    import os
+
+    import torch.distributed as dist
+    from allreduce import race
+
+    import pslab.collectives
+    calls, ours, theirs = set(), pslab.collectives.all_reduce, dist.all_reduce
+
+    def noted_ours(comm, tensor, *more):
+        calls.add(("ours", comm._endpoint.heap.find(tensor.numpy()) is not None))
+        ours(comm, tensor, *more)
+
+    def noted_theirs(tensor, *more):
+        calls.add((dist.get_backend(), dist.get_world_size(), comm._endpoint.heap.find(tensor.numpy()) is not None))
+        theirs(tensor, *more)
+
+    pslab.collectives.all_reduce, dist.all_reduce = noted_ours, noted_theirs
+    try:
+        race(comm, P, 1, os.path.join(folder, "store"))
+    finally:
+        pslab.collectives.all_reduce, dist.all_reduce = ours, theirs
+    return sorted(map(str, calls))
+
+
+def test_gloo_is_gloo_and_kit_memory_is_kit_memory(bench, tmp_path):
+    from pslab.comm import ProcessWorld
+    with ProcessWorld(2, transport="shm") as world:
+        for calls in world.run(what_each_side_calls, 20_000, str(tmp_path)).results:
+            assert calls == ["('gloo', 2, False)", "('ours', False)", "('ours', True)"]
+
+
+def test_a_figure_is_the_slowest_rank_of_each_loop(bench, monkeypatch):
+    class World:
+        def __init__(self, *args, **kwargs):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def run(self, program, *args, **kwargs):
+            class Ledger:
+                def busiest_port(self):
+                    return 0, "out", 1
+
+                def total(self):
+                    return 2
+
+            ranks = [{"seconds": dict.fromkeys(bench.SIDES, times), "calls": {}, "wrong": [],
+                      "ceilings": {"memcpy": [1.0], "add": [1.0]}} for times in ([1.0, 5.0, 2.0], [4.0, 3.0, 2.5])]
+            return SimpleNamespace(ledger=Ledger(), results=ranks)
+
+    monkeypatch.setattr("pslab.comm.ProcessWorld", World)
+    row = bench.measure(2, 4096, 3, "auto", False)
+    assert row["ours"]["samples_s"] == [4.0, 5.0, 2.5]
+    assert row["ours"]["median_s"] == 4.0
 
 
 def test_slower_places_are_named(bench, monkeypatch, capsys):
