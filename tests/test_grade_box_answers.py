@@ -269,3 +269,24 @@ def test_a_wrong_question_is_the_judges_error(answers, wrong):
         answers.run("ring", 2, **wrong)
     with pytest.raises(ValueError, match="wall_s=0"):
         Limits(wall_s=0)
+
+
+def test_pictures_are_left_out_and_bring_no_forbidden_module_along():
+    code = '''
+from pslab import viz
+from pslab.viz import Table
+import pslab
+
+def f():
+    viz.curve([1, 2], {"a": [1, 2]}, xlabel="n (count)").show()
+    with_kit = pslab.viz.style("stage"), Table(["a"], [[1]])
+    import sys
+    return "pslab.cost" in sys.modules, len(with_kit)
+
+def g():
+    import pslab.cost
+'''
+    with Box(Source.of_text(code), forbidden=("pslab.cost",)) as answers:
+        assert answers.call("f") == (False, 2)
+        with pytest.raises(failures.Forbidden, match=r"imported pslab\.cost"):
+            answers.call("g")

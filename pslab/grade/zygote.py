@@ -39,10 +39,11 @@ def _preload() -> None:
 
     from pslab.comm import ProcessWorld, SimWorld  # noqa: F401
 
-    from . import box_child, box_ranks  # noqa: F401
+    from . import box_child, box_pictures, box_ranks  # noqa: F401
 
     with contextlib.suppress(ImportError):
         import matplotlib.pyplot  # noqa: F401 - a notebook's first cell usually asks for it
+    box_pictures.put_aside()
     torch.set_num_threads(1)
     numpy.zeros(1) + torch.zeros(1).numpy()
     getattr(ctypes.pythonapi, "PyThreadState_SetAsyncExc")  # noqa: B009 - looked up here; the guard refuses it later
