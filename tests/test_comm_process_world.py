@@ -454,17 +454,13 @@ def test_what_a_rank_started_goes_with_it(pair):
         import sys
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         comm.report(child.pid)
-        comm.barrier()
-        comm.report("go")
         comm.poll()
-    pids, handles = [], []
+    handles = []
 
-    def heard(rank, value):
-        if value == "go":
+    def heard(rank, pid):
+        handles.append(os.pidfd_open(pid))
+        if len(handles) == 2:
             os.kill(os.getpid(), signal.SIGINT)
-        else:
-            pids.append(value)
-            handles.append(os.pidfd_open(value))
     with pytest.raises(KeyboardInterrupt):
         pair.run(program, on_report=heard)
     assert len(handles) == 2
