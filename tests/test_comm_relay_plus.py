@@ -198,7 +198,7 @@ def test_a_mix_of_kit_and_ordinary_tensors_is_reduced(worlds):
 
 
 def test_what_is_copied_and_what_it_costs_in_memory(worlds):
-    """No piece goes through the staging slots, also of an ordinary tensor; later calls of many sizes find memory to use again."""
+    """No piece goes through the staging slots, also of an ordinary tensor; calls of many sizes use memory again."""
     def program(comm):
         heap, slots = comm._endpoint.heap, []
         slot, heap.slot = heap.slot, lambda *a: slots.append(a) or slot(*a)
