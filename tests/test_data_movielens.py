@@ -271,7 +271,7 @@ def test_load_by_name(written, monkeypatch):
     assert log.best_auc == load("synthetic", seed=3).best_auc != load("synthetic", seed=4).best_auc
     with pytest.raises(MissingData, match="PSLAB_DATA"):
         load("movielens-100k")
-    with pytest.raises(ValueError, match="data set 'avazu' is not known; there are auto, movielens-100k, criteo, synthetic"):
+    with pytest.raises(ValueError, match="'avazu' is not known; there are auto, movielens-100k, criteo, synthetic"):
         load("avazu")
 
 
