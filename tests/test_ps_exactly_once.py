@@ -134,6 +134,23 @@ def test_doubled_letters_alone_need_no_retransmission():
         assert repeats
 
 
+@pytest.mark.parametrize("model", [SSP(1), ASP()])
+def test_a_clock_letter_doubled_past_the_goodbye_is_old_news(model):
+    """Worker 0 leaves at once and waits for the answer of a far server, while a near one hears its clock again."""
+    table, far = TableConfig("t", 1, 10, rule=SGD(1.0), consistency=model), {(0, 4): Link(latency_s=5e-4)}
+
+    def program(comm):
+        if comm.rank >= 2:
+            return serve(comm, KVServer([table], comm.rank - 2, 3, [0, 1]))["refused"]
+        comm.compute(1e-3 * comm.rank)
+        with KVWorker(comm, [2, 3, 4], [table]) as kv:
+            kv.push([0, 9], torch.ones(2, 1), "t")
+            kv.clock()
+    for seed in range(10):
+        faults = Faults(seed=seed, duplicate=0.5)
+        assert SimWorld(5, links=far, faults=faults, engine="greenlets").run(program).results[2:] == [0, 0, 0], seed
+
+
 def test_without_retransmission_jobs_stop():
     with pytest.raises(Deadlock):
         play(3 + 6 * 2, {"retry_s": None})

@@ -157,6 +157,20 @@ def test_without_loss_retransmission_costs_a_reply_a_clock_and_nothing_else():
     assert careful.seconds < 1.5 * plain.seconds            # nobody waits for a time-out
 
 
+def test_where_no_mail_is_lost_nothing_is_kept_of_who_was_heard():
+    def program(comm, settings):
+        if comm.rank:
+            return serve(comm, KVServer(TABLES, 0, 1, [0]))
+        with KVWorker(comm, [1], TABLES, **settings) as kv:
+            kv.wait(kv.pull([1, 2], "sparse"))
+            kv.clock()
+        return len(kv._outbox._heard_s), len(kv._outbox._due)
+    assert SimWorld(2).run(program, {}).results[0] == (0, 0)
+    heard, due = SimWorld(2).run(program, RETRY).results[0]
+    assert heard == 1
+    assert due
+
+
 def test_in_processes_nothing_is_sent_again():
     """Mail is reliable there: the time-outs must not fire in a healthy run, and servers must not stay behind."""
     def program(comm):

@@ -298,6 +298,7 @@ REFUSED = {
     "incarnation": (0, "push", {**GOOD, "n": 1.5}, [KEYS, VALS], "n=1.5"),
     "of a closed round": (1, "push", {**GOOD, "c": 0}, [KEYS, VALS], "stamped 0"),
     "after goodbye": (2, "pull", GOOD, [KEYS], "after its goodbye"),
+    "clock after goodbye": (2, "clock", {"c": 9}, [], "after its goodbye"),
     "no tensors": (0, "push", GOOD, [], "keys, vals"),
     "pull with vals": (0, "pull", GOOD, [KEYS, VALS], "2 tensors"),
     "range with keys": (0, "push", {**GOOD, "r": [4, 2]}, [KEYS, VALS], "range"),

@@ -16,6 +16,7 @@ class Clocks:
 
     def __init__(self, workers: Iterable[int]):
         self.of = dict.fromkeys(workers, 0)
+        self.left_at: dict[int, int] = {}               # the last clock of those that said goodbye
         self.min_clock = 0
 
     def advance(self, worker: int, clock: int) -> bool:
@@ -26,6 +27,7 @@ class Clocks:
         return self.min_clock > before
 
     def leave(self, worker: int) -> bool:
+        self.left_at.setdefault(worker, self.of[worker])
         return self.advance(worker, GONE)
 
     def has_left(self, worker: int) -> bool:

@@ -57,7 +57,6 @@ class Inbox:
     def _take(self, mail: Mail) -> None:
         if self.outbox.retry_s is not None:
             self.outbox.heard(mail.src)
-        self.outbox.heard(mail.src)
         if mail.kind == "min":
             self._take_clock(mail)
         elif mail.kind == "bye":
