@@ -1,20 +1,30 @@
 """Collectives: what a whole group does together, built from nothing but send and recv.
 
     broadcast        one has it, all get it                        binomial tree    ⌈log2 K⌉ rounds
+    scatter          one has one for each                          direct           K−1 messages from its port
+    gather           each has one, one gets all of them            direct           K−1 messages into its port
+    reduce           all reduced, one gets it                      binomial tree    ⌈log2 K⌉ rounds
     reduce_scatter   all reduced, each keeps its own piece         ring             K−1 steps of P/K
     all_gather       each has a piece, all get all of them         ring             K−1 steps of P/K
     all_reduce       all reduced, all get everything               ring             2(K−1) steps of P/K
+                                                                   and four more: see all_reduce.py
     all_to_all       each has one tensor for each                  pairwise         K−1 steps
+    barrier          all wait for all                              dissemination    ⌈log2 K⌉ rounds
 
 K is the world size of the group, P the number of elements; the group is the `comm` (see `Comm.split`). Names and
 meanings are those of torch.distributed. Each collective is one file, short enough to be read in one sitting; start with
-`reduce_scatter`, then `all_gather`: `all_reduce` is the one after the other.
+`reduce_scatter`, then `all_gather`: the ring of `all_reduce` is the one after the other.
 """
 
 from .all_gather import all_gather
 from .all_reduce import all_reduce
 from .all_to_all import all_to_all
+from .barrier import barrier
 from .broadcast import broadcast
+from .gather import gather
+from .reduce import reduce
 from .reduce_scatter import reduce_scatter
+from .scatter import scatter
 
-__all__ = ["all_gather", "all_reduce", "all_to_all", "broadcast", "reduce_scatter"]
+__all__ = ["all_gather", "all_reduce", "all_to_all", "barrier", "broadcast", "gather", "reduce", "reduce_scatter",
+           "scatter"]

@@ -1,50 +1,86 @@
 """all_reduce: everyone's tensor is reduced over the ranks, and every rank gets the whole result, in place.
 
-The ring: a reduce-scatter, after which rank r owns piece r complete, and an all-gather of the owned pieces. K = 3:
+The algorithms, one file each, with rounds and bytes per port for P elements of b bytes (K a power of two where it
+matters; pslab.cost has all of it exactly):
 
-                       rank 0            rank 1            rank 2
-    start              a₀  b₀  c₀        a₁  b₁  c₁        a₂  b₂  c₂
-      K−1 steps        ─── each piece walks to its owner and grows ───          (reduce_scatter.py)
-    half way          [a]  .   .         .  [b]  .         .   .  [c]
-      K−1 steps        ─── each piece walks on to everyone ───                  (all_gather.py)
-    end                a   b   c         a   b   c         a   b   c
+    algorithm           rounds              bytes per port        good for
+    ring                2(K−1)              2(K−1)/K · P·b        long tensors, any K           ring.py
+    chunked_ring        2(K−1)·m            2(K−1)/K · P·b        long tensors on long lines    chunked_ring.py
+    binomial            2⌈log2 K⌉           up to ⌈log2 K⌉ · P·b  short tensors                 binomial.py
+    halving_doubling    2 log2 K            2(K−1)/K · P·b        all, where K is 2^n           halving_doubling.py
+    hierarchical        2⌈log2 g⌉+2(G−1)    leaders carry most    narrow ways between groups    hierarchical.py
 
-Each half moves (K−1)·P elements over the K links together, so all of it 2(K−1)·P, and 2(K−1)/K·P on a link when K
-divides P: nearly independent of K, where a single server's port would carry K·P each way. The price is 2(K−1)
-latencies: time = 2(K−1)(α + ⌈P/K⌉·b·β). Each piece is summed once, in one order, and then copied: so all ranks end with
-the same bits, even where floating-point sums depend on the order.
+`auto` is the ring, unless a model of the links is given: then the fastest by `pslab.cost.best_all_reduce`.
 """
 
 from __future__ import annotations
 
+from pslab import cost
 from pslab.comm import COLLECTIVE_TAGS as TAGS
-from pslab.comm import Comm
+from pslab.comm import Comm, Link
 
-from .all_gather import ring_gather
-from .chunks import Pieces, check_algorithm, check_op, copy_back, flat_inout, kit_pieces
-from .reduce_scatter import ring_reduce
+from .binomial import binomial
+from .chunked_ring import chunked_ring
+from .chunks import check_algorithm, check_op, copy_back, flat_inout
+from .halving_doubling import halving_doubling
+from .hierarchical import check_groups, hierarchical
+from .ring import ring
+
+ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "hierarchical")
+_PLAIN = {"ring": ring, "binomial": binomial, "halving_doubling": halving_doubling}
+_CHUNKS = 4
 
 
-def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> None:
+def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", chunks: int | None = None,
+               groups: int | list[list[int]] | None = None, model: cost.AlphaBeta | Link | None = None) -> None:
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
                where they differ, and its content is then undefined. Shapes may differ between ranks: only P counts.
                A tensor that is not contiguous is reduced in a contiguous copy and written back
     op         sum, max, min, prod, mean (floating and complex dtypes only); sum of bool is `or`, as in torch
-    algorithm  auto or ring
+    algorithm  auto, ring, chunked_ring, binomial, halving_doubling or hierarchical; the same on every rank
+    chunks     chunked_ring only: how many of each of the K pieces, 4 if not given
+    groups     hierarchical only: ranks of each group, its leader first, or the size of a group
+    model      auto only: α and β by which to choose, from `pslab.cost.fit`, or a Link; the same on every rank
 
         K = 2:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   both: [1, 5, 9]
     """
-    check_algorithm(algorithm, ("ring",))
+    check_algorithm(algorithm, ALGORITHMS)
+    _check_options(algorithm, chunks, groups, model)
     row = flat_inout(tensor)
     travelling_op = check_op(op, row)
-    pieces = Pieces(row, comm.world_size)
-    scratch = kit_pieces(comm, pieces)
-    mine = ring_reduce(comm, pieces, travelling_op, TAGS["all_reduce"], scratch)
-    if op == "mean":
-        mine /= comm.world_size                          # each owner divides its own piece: P/K divisions, not P
-    if scratch is not None:
-        pieces[comm.rank][...] = mine
-    ring_gather(comm, pieces, TAGS["all_reduce"], mine)
+    size = comm.world_size
+    ranks = size if op == "mean" else 1
+    if algorithm == "auto":
+        algorithm = choose(row.nbytes, size, model)
+    if algorithm == "hierarchical":
+        hierarchical(comm, row, travelling_op, ranks, TAGS["all_reduce"], check_groups(groups, size))
+    elif algorithm == "chunked_ring":
+        chunked_ring(comm, row, travelling_op, ranks, TAGS["all_reduce"], _CHUNKS if chunks is None else chunks)
+    else:
+        _PLAIN[algorithm](comm, row, travelling_op, ranks, TAGS["all_reduce"])
     copy_back(row, tensor)
+
+
+def choose(payload_bytes: int, K: int, model: cost.AlphaBeta | Link | None) -> str:
+    """What `auto` stands for."""
+    if model is None:
+        return "ring"
+    if isinstance(model, Link):
+        model = cost.AlphaBeta(model.overhead_s + model.latency_s, model.bandwidth_Bps)
+    return cost.best_all_reduce(payload_bytes, K, model.alpha_s, model.bandwidth_Bps).algorithm
+
+
+def _check_options(algorithm: str, chunks, groups, model) -> None:
+    """Each option belongs to one algorithm: given with another, it would be ignored in silence."""
+    for name, value, owner in (("chunks", chunks, "chunked_ring"), ("groups", groups, "hierarchical"),
+                               ("model", model, "auto")):
+        if value is not None and algorithm != owner:
+            raise ValueError(f"{name}= belongs to algorithm={owner!r}; this call has algorithm={algorithm!r}")
+    if chunks is not None and (isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1):
+        raise ValueError(f"chunks={chunks!r}; a whole number of 1 or more is needed")
+    if algorithm == "hierarchical" and groups is None:
+        raise ValueError("algorithm='hierarchical' needs groups=: the size of a group, or a list of lists of ranks")
+    if model is not None and not isinstance(model, (cost.AlphaBeta, Link)):
+        raise ValueError(f"model={model!r}; a pslab.cost.AlphaBeta or a pslab.comm.Link is needed")

@@ -23,7 +23,7 @@ import torch
 from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import check_algorithm, check_dtypes, flat, owned
+from .chunks import check_algorithm, check_dtypes, check_list, owned
 
 
 def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> list[torch.Tensor]:
@@ -38,12 +38,7 @@ def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> lis
     """
     check_algorithm(algorithm, ("pairwise",))
     rank, size = comm.rank, comm.world_size
-    if len(tensors) != size:
-        raise ValueError(f"tensors has {len(tensors)} entries; one for each of the {size} ranks is needed")
-    dtypes = [flat(tensor, f"tensors[{q}]").dtype for q, tensor in enumerate(tensors)]
-    for q in range(1, size):
-        if dtypes[q] != dtypes[0]:
-            raise ValueError(f"tensors[{q}] is {dtypes[q]} and tensors[0] is {dtypes[0]}; one dtype a call is allowed")
+    check_list(tensors, size)
     received: list = [None] * size
     received[rank] = mine = owned(tensors[rank])
     for step in range(1, size):

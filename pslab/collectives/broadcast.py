@@ -9,19 +9,18 @@ The binomial tree: in each round everyone who has it tells one more, so those wh
                  (2 ──> 6 and 3 ──> 7 wait for a larger K)                          ┌─┤
                                                                                     3 5
 
-⌈log2 K⌉ rounds: time at most ⌈log2 K⌉(α + P·b·β), exactly that when K is a power of two. Every rank but the source
-receives the tensor once, (K−1)·P elements in all; but the source's port sends it ⌈log2 K⌉ times: the tree is short, not
-light. For another source than 0 the ranks are counted from there: place = (rank − src) mod K.
+⌈log2 K⌉ rounds: time ⌈log2 K⌉(α + P·b·β) when a port is busy for all of α; where part of α is latency, in which the
+port is free, that much or less. Every rank but the source receives the tensor once, (K−1)·P elements in all; but the
+source's port sends it ⌈log2 K⌉ times: the tree is short, not light. For another source than 0 the
+ranks are counted from there: place = (rank − src) mod K.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
-from .chunks import check_algorithm, copy_back, flat, flat_inout
+from .chunks import Flat, check_algorithm, check_rank, copy_back, flat, flat_inout
 
 
 def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> None:
@@ -35,19 +34,23 @@ def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> N
         K = 3, src = 1:   rank 0: [0, 3], rank 1: [1, 4], rank 2: [2, 5]   ->   all: [1, 4]
     """
     check_algorithm(algorithm, ("binomial",))
+    src = check_rank("src", src, comm.world_size)
+    row = flat(tensor) if comm.rank == src else flat_inout(tensor)
+    tree_broadcast(comm, row, src, TAGS["broadcast"])
+    if comm.rank != src:
+        copy_back(row, tensor)
+
+
+def tree_broadcast(comm, row: Flat, src: int, tag: int) -> None:
+    """The walk of the picture, into `row`."""
     rank, size = comm.rank, comm.world_size
-    if not isinstance(src, (int, np.integer)) or not 0 <= src < size:
-        raise ValueError(f"src={src!r}; this group has ranks 0..{size - 1}")
-    row = flat(tensor) if rank == src else flat_inout(tensor)
     place = (rank - src) % size
     reach = 1                                            # how many know before this round
     if place:
         while 2 * reach <= place:
             reach *= 2
-        comm.recv((place - reach + src) % size, TAGS["broadcast"], out=row)
+        comm.recv((place - reach + src) % size, tag, out=row)
         reach *= 2
     while place + reach < size:                          # one a round, the child with the largest subtree first
-        comm.isend(row, (place + reach + src) % size, TAGS["broadcast"]).wait()
+        comm.isend(row, (place + reach + src) % size, tag).wait()
         reach *= 2
-    if rank != src:
-        copy_back(row, tensor)

@@ -80,6 +80,10 @@ class Pieces:
         start = i * self.short + self.longer
         return self.row[start:start + self.short]
 
+    def span(self, first: int, end: int) -> Flat:
+        """Pieces first, first + 1, … end − 1, which lie side by side, as one."""
+        return self.row[first * self.short + min(first, self.longer):end * self.short + min(end, self.longer)]
+
 
 def kit_pieces(comm, pieces: Pieces) -> list[Flat] | None:
     """Two pieces in memory that is sent from without staging; None where that would save nothing.
@@ -103,6 +107,12 @@ def as_tensor(array: Flat) -> torch.Tensor:
     return torch.from_numpy(array) if isinstance(array, np.ndarray) else array
 
 
+def as_mean(row: Flat, ranks: int) -> None:
+    """Divide a sum over `ranks` ranks, in place; ranks 1: leave it, as for every op but 'mean'."""
+    if ranks != 1:
+        row /= ranks
+
+
 def owned(tensor) -> torch.Tensor:
     """A contiguous tensor of its own memory, of the same shape, from a tensor or an array."""
     if isinstance(tensor, np.ndarray):
@@ -121,6 +131,26 @@ def check_op(op: str, row: Flat) -> str:
         raise ValueError(f"op='mean' on {row.dtype}: a mean of whole numbers is not whole; use op='sum' and divide, or "
                          f"convert to a floating dtype first")
     return "sum" if op == "mean" else op
+
+
+def check_rank(argument: str, value, size: int) -> int:
+    """The rank of this group that the argument names."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < size:
+        raise ValueError(f"{argument}={value!r}; this group has ranks 0..{size - 1}")
+    return int(value)
+
+
+def check_list(tensors, size: int) -> None:
+    """One tensor for each rank, all of one dtype."""
+    if not hasattr(tensors, "__len__") or not hasattr(tensors, "__getitem__"):
+        raise ValueError(f"tensors is a {type(tensors).__name__}; a list of {size} tensors, one for each rank, is "
+                         f"needed")
+    if len(tensors) != size:
+        raise ValueError(f"tensors has {len(tensors)} entries; one for each of the {size} ranks is needed")
+    dtypes = [flat(tensor, f"tensors[{q}]").dtype for q, tensor in enumerate(tensors)]
+    for q in range(1, size):
+        if dtypes[q] != dtypes[0]:
+            raise ValueError(f"tensors[{q}] is {dtypes[q]} and tensors[0] is {dtypes[0]}; one dtype a call is allowed")
 
 
 def check_algorithm(algorithm: str, known: tuple[str, ...]) -> None:

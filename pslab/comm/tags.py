@@ -6,7 +6,7 @@ A group that disagrees on which collective it is in stalls, and the table of wai
 from __future__ import annotations
 
 COLLECTIVE_TAGS = {name: 2_000_000_000 + i for i, name in enumerate(
-    ("broadcast", "reduce_scatter", "all_gather", "all_reduce", "all_to_all"), start=1)}
+    ("broadcast", "reduce_scatter", "all_gather", "all_reduce", "all_to_all", "reduce", "scatter", "gather"), start=1)}
 _NAMES = {tag: name for name, tag in COLLECTIVE_TAGS.items()}
 
 

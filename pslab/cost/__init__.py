@@ -8,6 +8,8 @@
 
     ports         Port, Traffic: bytes per port and direction, α–β seconds, the chunks of tensor_split
     collectives   ring all-reduce, reduce-scatter, all-gather; broadcast; all-to-all; sparse all-gather
+    algorithms    trees, halving–doubling, chunked ring, groups with leaders, scatter and gather
+    fitting       α and β from measured times; the fastest all-reduce by them, and where it switches
     servers       parameter servers: apart, colocated, dense, sparse
     strategies    one step of a recommender: allreduce, server, hybrid
     crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
@@ -16,6 +18,16 @@
 """
 
 from .accounting import Accounting119, accounting_11_9
+from .algorithms import (
+    binomial_all_reduce,
+    binomial_reduce,
+    chunked_ring_all_reduce,
+    chunked_ring_s,
+    gather,
+    halving_doubling_all_reduce,
+    hierarchical_all_reduce,
+    scatter,
+)
 from .choose import Choice, choose
 from .collectives import (
     all_reduce_bytes_even,
@@ -27,6 +39,7 @@ from .collectives import (
     sparse_all_gather,
 )
 from .crossover import crossover_fraction
+from .fitting import AlphaBeta, Best, best_all_reduce, fit, tree_until_bytes
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
@@ -34,6 +47,8 @@ from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 __all__ = [
     "STRATEGIES",
     "Accounting119",
+    "AlphaBeta",
+    "Best",
     "Choice",
     "Port",
     "PortSplit",
@@ -45,17 +60,28 @@ __all__ = [
     "all_reduce_bytes_even",
     "all_to_all",
     "alpha_beta_s",
+    "best_all_reduce",
+    "binomial_all_reduce",
+    "binomial_reduce",
     "broadcast",
     "choose",
     "chunk_sizes",
+    "chunked_ring_all_reduce",
+    "chunked_ring_s",
     "colocated_servers",
     "crossover_fraction",
+    "fit",
+    "gather",
+    "halving_doubling_all_reduce",
+    "hierarchical_all_reduce",
     "parameter_server",
     "ring_all_gather",
     "ring_all_reduce",
     "ring_reduce_scatter",
+    "scatter",
     "server_step_s",
     "sparse_all_gather",
     "sparse_server",
     "strategy_port_bytes",
+    "tree_until_bytes",
 ]

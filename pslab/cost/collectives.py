@@ -49,8 +49,9 @@ def ring_all_gather(piece_bytes: Sequence[int]) -> Traffic:
 def broadcast(payload_bytes: int, K: int, src: int = 0) -> Traffic:
     """Binomial tree: in round j every rank that has the payload sends it 2^j ranks further; ⌈log2 K⌉ rounds.
 
-    The root's port carries ⌈log2 K⌉ · n bytes out: the tree is short, not light. The seconds are exact for powers of
-    two; for other K an upper bound, since the last leaf is then fewer hops away.
+    The root's port carries ⌈log2 K⌉ · n bytes out: the tree is short, not light. The seconds are exact where all of α
+    is overhead, in which the port is busy; with latency for powers of two only, and else an upper bound, since the last
+    leaf is then fewer hops away.
     """
     check_count("payload_bytes", payload_bytes)
     check_count("K", K, 1)

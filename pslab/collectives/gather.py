@@ -1,0 +1,50 @@
+"""gather: each rank has a tensor, and in the end one rank has all of them.
+
+The mirror image of `scatter`. K = 3 to rank 1: everyone sends straight to it, and it takes them one after the other.
+
+              rank 0           rank 1           rank 2
+    start     a                    b            c
+    message 0                      b   c <───── c
+    message 1 a ─────────────> a   b   c
+    end                        a   b   c
+
+Every tensor crosses one link, once, and all of them the port of the one who gathers: with n elements a tensor the time
+is (K−1)(α + n·b·β).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pslab.comm import COLLECTIVE_TAGS as TAGS
+from pslab.comm import Comm
+
+from .chunks import check_algorithm, check_dtypes, check_rank, flat, owned
+
+
+def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto") -> list[torch.Tensor] | None:
+    """The tensors of all ranks, in rank order, on rank `dst`; None on all others.
+
+    tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
+               (ValueError on dst where they differ); read only
+    dst        the rank of this group that gets them
+    algorithm  auto or direct
+    returns    on dst K tensors, all the caller's own; entry r has the shape of rank r's tensor
+
+        K = 2, dst = 1:   rank 0: [1, 2], rank 1: [3]   ->   rank 0: None, rank 1: [[1, 2], [3]]
+    """
+    check_algorithm(algorithm, ("direct",))
+    rank, size = comm.rank, comm.world_size
+    dst = check_rank("dst", dst, size)
+    flat(tensor)                                         # refuses what cannot travel
+    if rank != dst:
+        comm.isend(tensor, dst, TAGS["gather"]).wait()
+        return None
+    order = [(rank + step) % size for step in range(1, size)]
+    coming = [comm.irecv(src, TAGS["gather"]) for src in order]      # all at once: none waits for another's latency
+    pieces: list = [None] * size
+    pieces[rank] = mine = owned(tensor)
+    for src, work in zip(order, coming):
+        pieces[src] = work.wait()
+    check_dtypes(mine.dtype, pieces, "gather")
+    return pieces

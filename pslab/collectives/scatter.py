@@ -1,0 +1,48 @@
+"""scatter: one rank has a tensor for each rank, and in the end each has its own.
+
+K = 3 from rank 1: straight from the source to everyone, one after the other, the right neighbour first.
+
+              rank 0           rank 1           rank 2
+    start                      a   b   c
+    message 0                  a   b   c ─────> c
+    message 1      a <──────── a   b   c
+    end       a                    b            c
+
+Every tensor crosses one link, once. The source's port carries all of them and is what takes the time: with n elements
+a tensor (K−1)(α + n·b·β). A tree would need only ⌈log2 K⌉ α, but the same bytes through the same port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pslab.comm import COLLECTIVE_TAGS as TAGS
+from pslab.comm import Comm
+
+from .chunks import check_algorithm, check_list, check_rank, owned
+
+
+def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algorithm: str = "auto") -> torch.Tensor:
+    """The tensor that rank `src` has for this rank.
+
+    tensors    on rank src: K tensors of one dtype and any shapes, also empty, read only; on all others None
+    src        the rank of this group that has them
+    algorithm  auto or direct
+    returns    a tensor of the caller's own; its shape and dtype travel with the data
+
+        K = 2, src = 0:   rank 0: [[1, 2], [3]], rank 1: None   ->   rank 0: [1, 2], rank 1: [3]
+    """
+    check_algorithm(algorithm, ("direct",))
+    rank, size = comm.rank, comm.world_size
+    src = check_rank("src", src, size)
+    if rank != src:
+        if tensors is not None:
+            raise ValueError(f"tensors was given by rank {rank}, but src={src}; None is allowed on all other ranks")
+        return comm.recv(src, TAGS["scatter"])
+    check_list(tensors, size)
+    for step in range(1, size):
+        dst = (rank + step) % size
+        comm.isend(tensors[dst], dst, TAGS["scatter"]).wait()
+    return owned(tensors[rank])
