@@ -10,6 +10,7 @@
     collectives   ring all-reduce, reduce-scatter, all-gather; broadcast; all-to-all; sparse all-gather
     algorithms    trees, halving–doubling, chunked ring, groups with leaders, scatter and gather
     fitting       α and β from measured times; the fastest all-reduce by them, and where it switches
+    compression   half precision, one bit, top-k, PowerSGD: message bytes, and how each is combined
     servers       parameter servers: apart, colocated, dense, sparse
     strategies    one step of a recommender: allreduce, server, hybrid
     crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
@@ -37,6 +38,14 @@ from .collectives import (
     ring_all_reduce,
     ring_reduce_scatter,
     sparse_all_gather,
+)
+from .compression import (
+    half_all_reduce,
+    one_bit_all_gather,
+    one_bit_message_bytes,
+    power_sgd_all_reduce,
+    top_k_all_gather,
+    top_k_message_bytes,
 )
 from .crossover import crossover_fraction
 from .fitting import AlphaBeta, Best, best_all_reduce, fit, tree_until_bytes
@@ -72,9 +81,13 @@ __all__ = [
     "crossover_fraction",
     "fit",
     "gather",
+    "half_all_reduce",
     "halving_doubling_all_reduce",
     "hierarchical_all_reduce",
+    "one_bit_all_gather",
+    "one_bit_message_bytes",
     "parameter_server",
+    "power_sgd_all_reduce",
     "ring_all_gather",
     "ring_all_reduce",
     "ring_reduce_scatter",
@@ -83,5 +96,7 @@ __all__ = [
     "sparse_all_gather",
     "sparse_server",
     "strategy_port_bytes",
+    "top_k_all_gather",
+    "top_k_message_bytes",
     "tree_until_bytes",
 ]
