@@ -78,6 +78,17 @@ ATTACKS = {
                          "    except OSError: pass", failures.Forbidden, "bytes of its own"),
     "forges a whole answer": ("import os\nfor d in range(3, 60):\n    try: os.write(d, b'PSLB' + bytes(24))\n"
                               "    except OSError: pass\ntime.sleep(0.5)", failures.Forbidden, "bytes of its own"),
+    "climbs the stack": ("import sys; return sys._getframe(1).f_locals", failures.Forbidden, "called it .sys._getf"),
+    "climbs by inspect": ("import inspect; return len(inspect.stack())", failures.Forbidden, "called it .sys._getf"),
+    "climbs by an exception": ("try: 1 / 0\nexcept Exception as e: return e.__traceback__.tb_frame.f_back.f_code.co_name",
+                               failures.Forbidden, r"looked at what called it .tb_frame"),
+    "climbs by a trace": ("import sys; sys.settrace(lambda *a: None)", failures.Forbidden, "called sys.settrace"),
+    "climbs by a signal": ("import signal, os\ndef g(number, frame):\n    while 'self' not in frame.f_locals:\n"
+                           "        frame = frame.f_back\n    guard = frame.f_locals['self'].guard\n"
+                           "    guard.files.clear(); guard.switch(False)\n"
+                           "signal.signal(signal.SIGUSR2, g); os.kill(os.getpid(), signal.SIGUSR2)",
+                           failures.Forbidden, "switched off what watches it"),
+    "finds it in git": (f"import os; return os.listdir('{KIT}/.git')", failures.Forbidden, r"listed \.git"),
     "hunts for objects": ("import gc; gc.get_objects()", failures.Forbidden, "gc.get_objects"),
     "leaves a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
                         failures.Forbidden, "left a thread running"),
@@ -137,6 +148,12 @@ RUNS = {
                           failures.Forbidden, r"pslab\.collectives\.all_reduce; this exercise asks you to build"),
     "swallows that": ("from pslab.collectives import broadcast\ntry: broadcast(comm, torch.ones(4))\n"
                       "except Exception: return 0", failures.Forbidden, r"pslab\.collectives\.broadcast"),
+    "hides it in a class": ("from pslab.collectives import all_reduce\nclass C:\n    def __getattr__(self, n): "
+                            "return lambda *a, **k: getattr(comm, n)(*a, **k)\nc = C()\nc.rank, c.world_size = comm.rank, 2\n"
+                            "all_reduce(c, torch.ones(4))", failures.Forbidden, r"pslab\.collectives\.all_reduce; this"),
+    "opens its comm": ("cells = [c.cell_contents for c in comm.send.__closure__]\n"
+                       "real = [c.__self__ for c in cells if hasattr(c, '__self__')]\nreal[0].world_size",
+                       failures.Raised, "IndexError"),
     "hangs in recv": ("comm.recv(1 - comm.rank)", failures.Stalled, "recv.src=1"),
     "prints on": ("while True: print('x' * 10_000)", failures.TooMuchOutput, "printed more than"),
     "exits": ("import os; os._exit(5)", failures.Died, "exit code 5"),
@@ -147,7 +164,7 @@ RUNS = {
 }
 
 
-ALIKE = ("swallows that", "reads the judges", "forks")              # the same guard in both worlds: once is enough
+ALIKE = ("swallows that", "hides it in a class", "reads the judges", "forks")      # one guard in both worlds
 
 
 @pytest.mark.parametrize(("name", "world"), [(name, world) for name in RUNS for world in ("sim", "process")

@@ -24,6 +24,7 @@ from pslab import comm as ground
 from pslab.comm import decode, encode
 
 from . import box_runs
+from .box_face import BORROWER
 from .box_fingerprint import Fingerprint
 from .box_guard import Guard, Refused
 from .box_signs import BOARD_BYTES, CLOSED, FULL, MAGIC, place
@@ -50,12 +51,12 @@ def live(sock: socket.socket, board_fd: int, where_fd: int, folder: str, request
     board = mmap.mmap(board_fd, BOARD_BYTES)
     os.close(board_fd)
     guard = Guard(board, folder, request["hidden"], request["forbidden"], request["limits"]["processes"])
-    guard.install()
+    guard.install(BORROWER)
     # Written from a signal handler, also inside compiled code that never returns.
     faulthandler.enable(file=where_fd, all_threads=True)
     faulthandler.register(signal.SIGUSR1, file=where_fd, all_threads=True)
     limit = request["limits"]["output_bytes"]
-    sys.stdout, sys.stderr = Counted(sys.stdout, limit, guard), Counted(sys.stderr, limit, guard)
+    sys.stdout, sys.stderr = Counted(sys.stdout, limit), Counted(sys.stderr, limit)
     _dress_package()
     student = Student(guard, request["limits"])
     while True:
@@ -84,7 +85,7 @@ class Student:
             reply = {"load": self._load, "call": self._call, "run": self._run}[asked["op"]](asked)
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt too: the grader must know
             failed = error
-        self.guard.strict = False
+        self.guard.switch(False)
         look_for_changes(self.guard)                      # first of all: it puts builtins back
         if failed is not None:
             reply = self._told(failed)
@@ -101,7 +102,7 @@ class Student:
 
     def _load(self, asked: dict) -> dict:
         if asked["pickled"] is not None:
-            self.guard.strict = True
+            self.guard.switch(True)
             self.names.update(pickle.loads(asked["pickled"]))
             self.guard.files |= {code.co_filename for f in self.names.values() if callable(f)
                                  for code in [getattr(f, "__code__", None)] if code is not None}
@@ -114,20 +115,20 @@ class Student:
         linecache.cache[label] = (len(text), None, text.splitlines(keepends=True), label)
         try:
             code = compile(text, label, "exec", dont_inherit=True)
-            self.guard.strict = True
+            self.guard.switch(True)
             exec(code, self.names)
         except BaseException as error:
             if needed or isinstance(error, Refused):
                 raise
             self.notes.append((label, f"{type(error).__name__}: {error}"))
         finally:
-            self.guard.strict = False
+            self.guard.switch(False)
 
     def _call(self, asked: dict) -> dict:
         function, args, kwargs = self._function(asked["name"]), decode(asked["args"]), decode(asked["kwargs"])
-        self.guard.strict = True
+        self.guard.switch(True)
         value = function(*args, **kwargs)
-        self.guard.strict = False
+        self.guard.switch(False)
         return {"what": "value", "value": value}
 
     def _run(self, asked: dict) -> dict:
@@ -143,7 +144,7 @@ class Student:
     # ---- what went wrong ----
 
     def _told(self, error: BaseException) -> dict:
-        self.guard.strict = False
+        self.guard.switch(False)
         kind, run, lives = "Raised", None, True
         try:
             text = str(error)[:2000]
@@ -201,14 +202,14 @@ class Missing(Exception):
 class Counted:
     """A text stream that ends the process when more than `limit` characters were written."""
 
-    def __init__(self, stream, limit: int, guard: Guard):
-        self._stream, self._left, self._guard = stream, limit, guard
+    def __init__(self, stream, limit: int):
+        self._stream, self._left = stream, limit
         self._limit = limit
 
     def write(self, text: str) -> int:
         self._left -= len(text)
         if self._left < 0:
-            self._guard.sign("TooMuchOutput", f"your code printed more than {self._limit:,} bytes")
+            sys.audit("pslab.guard.sign", "TooMuchOutput", f"your code printed more than {self._limit:,} bytes")
             os._exit(FULL)
         return self._stream.write(text)
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import sys
 
-from .box_guard import Guard
-
 TENSORS = ("send", "recv", "isend", "irecv", "compute", "now")
 MAIL = ("post", "poll")
 _OURS = ("pslab.grade.", "pslab.comm.")
@@ -21,10 +19,10 @@ _OURS = ("pslab.grade.", "pslab.comm.")
 class ExerciseComm:
     """One rank's face of the exercise."""
 
-    def __init__(self, comm, face: str, guard: Guard):
+    def __init__(self, comm, face: str):
         self.rank, self.world_size = comm.rank, comm.world_size
         for name in TENSORS + (MAIL if face == "mail" else ()):
-            setattr(self, name, _guarded(getattr(comm, name), guard))
+            setattr(self, name, _guarded(getattr(comm, name)))
 
     def __getattr__(self, name: str):
         raise AttributeError(f"the comm of this exercise has no {name!r}; it has "
@@ -34,26 +32,34 @@ class ExerciseComm:
         return f"ExerciseComm(rank {self.rank} of {self.world_size})"
 
 
-def _guarded(method, guard: Guard):
+def _guarded(method):
+    """The method, kept where the student's code finds no way to it (box_guard.py)."""
+    kept: list[int] = []
+    sys.audit("pslab.guard.keep", method, kept)
+    at = kept[0]
+
     def call(*args, **kwargs):
-        caller = sys._getframe(1)
-        if caller.f_globals.get("__name__", "").startswith("pslab."):
-            _refuse(caller, guard)
-        return method(*args, **kwargs)
+        _look_for_rooms(sys._getframe(1))
+        lent = []
+        sys.audit("pslab.guard.lend", at, lent)
+        return lent[0](*args, **kwargs)
 
     call.__name__, call.__doc__ = method.__name__, method.__doc__
     return call
 
 
-def _refuse(frame, guard: Guard) -> None:
-    """Name the function of the kit that was called with the exercise's comm, the outermost one."""
-    called = frame
+BORROWER = next(part for part in _guarded.__code__.co_consts if getattr(part, "co_name", "") == "call")
+
+
+def _look_for_rooms(frame) -> None:
+    """Refuse where a function of another room is at work, called with this comm or with one that wraps it. The
+    outermost is named."""
+    called = None
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name.startswith("pslab.") and not name.startswith(_OURS):
             called = frame
-        elif frame.f_code.co_filename in guard.files:
-            break
         frame = frame.f_back
-    room = ".".join(called.f_globals["__name__"].split(".")[:2])
-    guard.refuse(f"called {room}.{called.f_code.co_name}; this exercise asks you to build it")
+    if called is not None:
+        room = ".".join(called.f_globals["__name__"].split(".")[:2])
+        sys.audit("pslab.guard.refuse", f"called {room}.{called.f_code.co_name}; this exercise asks you to build it")

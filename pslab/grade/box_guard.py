@@ -4,6 +4,9 @@
 
 The sign counts, whatever becomes of the exception: code that swallows it has still done it. Hooks cannot be removed.
 What Python does not announce (C code that opens files) is left to the walls of box_walls.py.
+
+Whether it is on stands in a variable of the hook alone, which nothing in Python leads to, and nobody whose caller is
+the student's code can switch it off. The real comm of a rank is kept there too, lent to the exercise's face only.
 """
 
 from __future__ import annotations
@@ -25,9 +28,15 @@ _CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.sym
             "os.chown", "os.utime", "os.setxattr", "os.removexattr", "os.chflags", "os.lchmod", "os.mkfifo",
             "shutil.rmtree", "shutil.move", "tempfile.mkstemp", "tempfile.mkdtemp")
 _SNOOPS = ("gc.get_objects", "gc.get_referrers", "resource.setrlimit", "resource.prlimit", "sys.addaudithook",
-           "signal.pthread_kill")
+           "signal.pthread_kill", "sys.settrace", "sys.setprofile")
+_FRAMES = ("tb_frame", "gi_frame", "cr_frame", "ag_frame")               # roads to the frames of whoever asks
+_LENDERS = ("inspect", "traceback", "logging")                           # modules that hand out frames
 _DEVICES = ("/dev/null", "/dev/zero")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+_SWITCH, _KEEP, _LEND = "pslab.guard.switch", "pslab.guard.keep", "pslab.guard.lend"
+_REFUSE, _SIGN = "pslab.guard.refuse", "pslab.guard.sign"
 
 
 class Refused(PermissionError):
@@ -35,18 +44,17 @@ class Refused(PermissionError):
 
 
 class Guard:
-    """Installed once, off until `strict`. `trusted` is set while our own code does what the student's may not."""
+    """Installed once, off until `switch(True)`."""
 
     def __init__(self, board: mmap.mmap, folder: str, hidden: list[str], forbidden: list[str], processes: int):
         self._board, self._folder = board, os.path.realpath(folder)
         self._secrets = tuple(os.path.realpath(path) for path in [*map(str, secret_paths()), *hidden])
         self._modules = _MODULES + tuple(forbidden)
         self._forks = processes > 0
-        self.strict = False
-        self.trusted = 0
         self.files: set[str] = set()                      # where the student's functions were written
 
-    def install(self) -> None:
+    def install(self, borrower=None) -> None:
+        """borrower: the code that what was kept is lent to."""
         handlers = {"import": self._on_import, "open": self._on_open, "os.listdir": self._on_list,
                     "os.scandir": self._on_list, "os.chdir": self._on_chdir, "os.kill": self._on_kill,
                     "os.killpg": self._on_kill, "os.fork": self._on_fork}
@@ -54,17 +62,47 @@ class Guard:
         handlers |= dict.fromkeys(_SNOOPS, self._on_snoop)
         handlers |= dict.fromkeys(("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"), self._on_socket)
         handlers |= dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyname"), self._on_lookup)
-        guard = self
+        framed = {"sys._getframe": self._on_frame, "sys._current_frames": self._on_frame,
+                  "sys._current_exceptions": self._on_frame, "object.__getattr__": self._on_attribute,
+                  "gc.get_referents": self._on_frame}
+        guard, strict, busy, kept, known = self, False, False, [], set()
 
-        def hook(event, args, get=handlers.get):
-            if guard.strict and not guard.trusted:
+        def hook(event, args, get=handlers.get, frame_of=framed.get):
+            nonlocal strict, busy, known
+            if event.startswith("pslab."):
+                if event == _KEEP:
+                    kept.append(args[0])
+                    args[1].append(len(kept) - 1)
+                elif event == _LEND and sys._getframe(1).f_code is borrower:
+                    args[1].append(kept[args[0]])
+                elif event == _REFUSE:
+                    guard.refuse(args[0])
+                elif event == _SIGN:
+                    guard.sign(*args)
+                elif event == _SWITCH and args[0] != strict:
+                    known |= guard.files
+                    if strict and _any_of(known, sys._getframe(1)):
+                        guard.refuse("switched off what watches it")
+                    strict = args[0]
+                    kept.clear()
+            elif strict and not busy:
                 handler = get(event)
                 if handler is not None:
                     handler(event, args)
+                elif frame_of(event) is not None:
+                    busy = True                           # to look for the caller is such an event itself
+                    try:
+                        frame_of(event)(event, args, sys._getframe(1))
+                    finally:
+                        busy = False
                 elif event.startswith("ctypes.") and not _is_simulators(sys._getframe(1)):
                     guard.refuse(f"used ctypes ({event}), which could change anything")
 
         sys.addaudithook(hook)
+
+    def switch(self, on: bool) -> None:
+        """On before the student's code runs, off after it."""
+        sys.audit(_SWITCH, on)
 
     def refuse(self, what: str) -> None:
         """Write it down and raise."""
@@ -136,6 +174,19 @@ class Guard:
     def _on_start(self, event, args) -> None:
         self.refuse(f"started {_STARTS[event]} ({event})")
 
+    def _on_frame(self, event, args, caller) -> None:
+        outer = caller
+        while outer is not None and outer.f_globals.get("__name__") == "inspect":
+            outer = outer.f_back
+        if outer is caller and caller.f_globals.get("__name__") in _LENDERS:
+            outer = caller.f_back
+        if outer is not None and outer.f_code.co_filename in self.files:
+            self.refuse(f"looked at what called it ({event})")
+
+    def _on_attribute(self, event, args, caller) -> None:
+        if args[1] in _FRAMES:
+            self._on_frame(args[1], args, caller)
+
     def _on_snoop(self, event, args) -> None:
         self.refuse(f"called {event}")
 
@@ -185,6 +236,12 @@ def _is_simulators(frame) -> bool:
     """Whether ctypes is used by the simulator, which swaps the random generators of ranks by it."""
     codes = {getattr(value, "__code__", None) for value in vars(sys.modules["pslab.comm.sim.state"]).values()}
     return frame.f_code in codes or frame.f_back.f_code in codes - {None}
+
+
+def _any_of(files: set[str], frame) -> bool:
+    while frame is not None and frame.f_code.co_filename not in files:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _is_loopback(host) -> bool:

@@ -41,9 +41,9 @@ def _simulate(function, arguments: list, asked: dict, guard: Guard, limits: dict
     def program(comm, *args):
         nonlocal counted
         if counted is None:                               # over the simulator's own collector of prints
-            counted = sys.stdout = Counted(sys.stdout, limits["output_bytes"], guard)
+            counted = sys.stdout = Counted(sys.stdout, limits["output_bytes"])
         before = [seal_of(arg) for arg in args]
-        result = function(ExerciseComm(comm, asked["face"], guard), *args)
+        result = function(ExerciseComm(comm, asked["face"]), *args)
         changed.extend([comm.rank, i] for i, arg in enumerate(args) if seal_of(arg) != before[i])
         return result
 
@@ -51,11 +51,11 @@ def _simulate(function, arguments: list, asked: dict, guard: Guard, limits: dict
                             faults=asked["faults"], trace=asked["trace"])
     given = {"per_rank": arguments} if asked["per_rank"] else {}
     memory = Memory()
-    guard.strict = True
+    guard.switch(True)
     try:
         done = world.run(program, *([] if given else arguments), timeout_s=asked["timeout_s"] * _MARGIN, **given)
     finally:
-        guard.strict = False
+        guard.switch(False)
     return {**reply_of(done, memory.peak_bytes()), "changed_inputs": sorted(changed)}
 
 

@@ -57,9 +57,9 @@ def enter(limits: dict, hidden: list[str], folder: str, uid: int | None, out: in
 
 
 def secret_paths() -> list[Path]:
-    """What an answer may not read: the judges, the solutions, and the answers kept for tests."""
+    """What an answer may not read: the judges, the solutions, the answers kept for tests, and all of them in git."""
     root = _PACKAGE.parent
-    return [_PACKAGE / "exercises", _PACKAGE / "grade", root / "solutions", root / "tests"]
+    return [_PACKAGE / "exercises", _PACKAGE / "grade", root / "solutions", root / "tests", root / ".git"]
 
 
 def _redirect(out: int) -> None:
