@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from .picture import Picture, Table, new_figure
 from .style import INK, SOFT, look_of, number, points, styled, type_pt, with_unit
 
@@ -65,7 +67,7 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
             axes.plot(x, values, color=look.color, marker=look.marker, markevery=few, label=name)
         if "x" in log:
             axes.set_xscale("log", base=2 if x[-1] <= 1024 * x[0] else 10)
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_major_formatter(lambda value, _: np.format_float_positional(value, 6, fractional=False, trim="-"))
         if "y" in log:
             axes.set_yscale("log")
         else:
