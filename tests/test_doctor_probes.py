@@ -60,6 +60,14 @@ def test_a_missing_or_wrong_package_is_named(here, name, state, said, needed):
     assert "pip install" in finding.todo or "make setup" in finding.todo
 
 
+def test_an_extra_that_setup_does_not_bring_is_not_said_to_come_with_it():
+    found = look(asked=[*ASKED, 'other>=1; extra == "apart"'])["for what the extra 'apart' brings"]
+    assert found.state == "missing"
+    assert "make setup" not in found.todo
+    assert "pip install -c constraints.txt -e '.[apart]'" in found.todo
+    assert "make setup" in look(without("jupyterlab"))["for chapters and labs in JupyterLab"].todo
+
+
 def test_an_edge_of_a_range_belongs_where_it_says():
     assert look(without("torch", torch="2.6"))["packages"].state == "ok"
     assert look(without("numpy", numpy="3"))["numpy"].state == "broken"

@@ -1,6 +1,6 @@
 """nbgrader itself on our notebooks: generate_assignment takes the answers out, autograde gives the points.
 
-Needs the extra `nbgrader` (pip install 'pslab[nbgrader]'), which is no part of `dev`: it switches extensions of
+Needs the extra `nbgrader` (pip install -e '.[nbgrader]'), which is no part of `dev`: it switches extensions of
 JupyterLab on. PSLAB_NBGRADER names another Python that has it.
 """
 
@@ -17,7 +17,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.environ.get("PSLAB_NBGRADER") or (sys.executable if find_spec("nbgrader") else None)
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600),
-              pytest.mark.skipif(PYTHON is None, reason="nbgrader is not installed: pip install 'pslab[nbgrader]'")]
+              pytest.mark.skipif(PYTHON is None, reason="nbgrader is not installed: pip install -e '.[nbgrader]'")]
 
 CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "course"

@@ -181,7 +181,7 @@ def test_without_the_packages_of_the_site_it_says_what_to_install(monkeypatch, c
     monkeypatch.setitem(sys.modules, "sphinx", None)
     monkeypatch.setitem(sys.modules, "sphinx.cmd", None)
     assert build.main(["--out", str(tmp_path / "site")]) == 2
-    assert "pip install 'pslab[site]'" in capsys.readouterr().err
+    assert "pip install -e '.[site]'" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path, repo_root):

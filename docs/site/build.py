@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "pslab":
             raise
-        print(f"make site: the package {error.name!r} is missing: pip install 'pslab[site]'", file=sys.stderr)
+        print(f"make site: the package {error.name!r} is missing: pip install -e '.[site]'", file=sys.stderr)
         return 2
     except ValueError as error:
         print(f"make site: {error}", file=sys.stderr)

@@ -24,7 +24,7 @@ def main_rehearse(number: str, *, stage: bool = False, json_file: str | None = N
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "pslab":
             raise
-        raise ValueError(f"a rehearsal needs the package {error.name!r}: pip install 'pslab[notebooks]'") from None
+        raise ValueError(f"a rehearsal needs the package {error.name!r}: pip install -e '.[notebooks]'") from None
     print(rehearsal.summary(done, chapter))
     if json_file:
         Path(json_file).write_text(json.dumps(rehearsal.as_json(done), indent=2) + "\n", encoding="utf-8")

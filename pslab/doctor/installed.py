@@ -16,12 +16,13 @@ from pathlib import Path
 from .finding import Finding
 
 PART = "installed"
-INSTALL = "run `make setup` in the course's folder, or: pip install -c constraints.txt -e '.[dev]'"
+INSTALL_EXTRA = "pip install -c constraints.txt -e '.[{}]'"
+INSTALL = f"run `make setup` in the course's folder, or: {INSTALL_EXTRA.format('dev')}"
 # What each extra is for, in the order of the report; an extra that is not named here is reported by its name.
 EXTRAS = {
     "notebooks": "chapters and labs in JupyterLab",
     "site": "`make site`, the web pages",
-    "dev": "`make test`",
+    "dev": "`make test`",  # what `make setup` brings: all three
 }
 OLDEST_PYTHON = (3, 11)
 
@@ -91,8 +92,8 @@ def _extra(extra: str, requirements: list[str], version_of) -> Finding:
                 if (problem := _look(requirement, version_of)[1])]
     name = f"for {purpose}"
     if problems:
-        return Finding(PART, name, "missing", "; ".join(problems), f"pip install 'pslab[{extra}]' ({INSTALL})",
-                       value={"extra": extra})
+        way = INSTALL if extra in EXTRAS else f"in the course's folder: {INSTALL_EXTRA.format(extra)}"
+        return Finding(PART, name, "missing", "; ".join(problems), way, value={"extra": extra})
     return Finding(PART, name, "ok", f"all packages of the extra {extra!r}", value={"extra": extra})
 
 

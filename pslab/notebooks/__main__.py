@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         from pslab.notebooks.build import build
         from pslab.notebooks.check import check
     except ModuleNotFoundError as error:
-        print(f"the package {error.name!r} is missing: pip install 'pslab[notebooks]'", file=sys.stderr)
+        print(f"the package {error.name!r} is missing: pip install -e '.[notebooks]'", file=sys.stderr)
         return 2
     root = options.root.resolve()
     if options.command == "check":
