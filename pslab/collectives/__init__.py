@@ -14,17 +14,23 @@
 K is the world size of the group, P the number of elements; the group is the `comm` (see `Comm.split`). Names and
 meanings are those of torch.distributed. Each collective is one file, short enough to be read in one sitting; start with
 `reduce_scatter`, then `all_gather`: the ring of `all_reduce` is the one after the other.
+
+    fusion           many small tensors in a few buckets: all_reduce_fused
+    compress         gradients in fewer bytes: half precision, one bit, top-k, PowerSGD; error feedback
+    ddp              PyTorch's DistributedDataParallel on all this, or on an all-reduce of your own
 """
 
+from . import compress, ddp
 from .all_gather import all_gather
 from .all_reduce import all_reduce
 from .all_to_all import all_to_all
 from .barrier import barrier
 from .broadcast import broadcast
+from .fusion import all_reduce_fused, plan_buckets
 from .gather import gather
 from .reduce import reduce
 from .reduce_scatter import reduce_scatter
 from .scatter import scatter
 
-__all__ = ["all_gather", "all_reduce", "all_to_all", "barrier", "broadcast", "gather", "reduce", "reduce_scatter",
-           "scatter"]
+__all__ = ["all_gather", "all_reduce", "all_reduce_fused", "all_to_all", "barrier", "broadcast", "compress", "ddp",
+           "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter"]
