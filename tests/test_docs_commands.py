@@ -20,14 +20,15 @@ STANDS_FOR = {"NAME": "allreduce", "N": "2", "S": "9"}
 COMMAND = re.compile(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(?:torchrun \S+ -m )?(pslab|make)(?: (.*))?$")
 # `make`, said of the program itself, and "pslab ..." in running text name no command.
 PROGRAMS = {"make", "pslab"}
+SHELL = {"", "bash", "console", "sh"}
 PARSE_ARGS = cli.Parser.parse_args
 
 
 def said(text: str) -> list[str]:
     """The command lines of a page: lines of its fences and indented blocks of shell, and what stands in `backticks`."""
-    fences = re.findall(r"^ *```(?:bash|console|sh)?\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    lines = [line.strip() for fence in fences for line in fence.splitlines()]
+    lines = [line.strip() for language, fence in fences if language in SHELL for line in fence.splitlines()]
     lines += [" ".join(re.sub(r"\n# ?", "\n", inline).split()) for inline in re.findall(r"`([^`]+)`", prose)]
     found = (COMMAND.match(re.split(r"\s+#|\s{2,}", line)[0].strip()) for line in lines)
     return [f"{match[1]} {match[2] or ''}".strip() for match in found if match and match[0] not in PROGRAMS]
@@ -81,9 +82,11 @@ def targets(repo_root):
 def test_every_command_that_is_told_can_be_typed(repo_root, targets, monkeypatch):
     pages = {path: path.read_text(encoding="utf-8") for pattern in PAGES for path in sorted(repo_root.glob(pattern))}
     told = [command for page in pages.values() for command in said(page)]
-    for expected in ("make demo", "pslab doctor --class 11.9 --stage", "pslab hint 9.3", "pslab class handout"):
+    for expected in ("make demo", "pslab doctor --class 11.9 --stage", "pslab hint 9.3", "pslab class handout",
+                     "pslab demo --world torch"):
         assert any(command.startswith(expected) for command in told), f"{expected!r} is not found on any page"
-    assert {path.name: problems for path, page in pages.items() if (problems := wrong(page, targets, monkeypatch))} == {}
+    problems = {path.name: wrong(page, targets, monkeypatch) for path, page in pages.items()}
+    assert {name: found for name, found in problems.items() if found} == {}
 
 
 @pytest.mark.parametrize(("line", "why"), [

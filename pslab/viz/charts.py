@@ -67,7 +67,8 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
             axes.plot(x, values, color=look.color, marker=look.marker, markevery=few, label=name)
         if "x" in log:
             axes.set_xscale("log", base=2 if x[-1] <= 1024 * x[0] else 10)
-            axes.xaxis.set_major_formatter(lambda value, _: np.format_float_positional(value, 6, fractional=False, trim="-"))
+            plain = {"precision": 6, "fractional": False, "trim": "-"}  # 0.00001, not 1e-05
+            axes.xaxis.set_major_formatter(lambda value, _: np.format_float_positional(value, **plain))
         if "y" in log:
             axes.set_yscale("log")
         else:

@@ -45,7 +45,8 @@ def busiest_link(K: int = 8, S: int = 1, overlap: float = 0.0, *, elements: int 
             axis.set_major_formatter(lambda value, _: number(value))
         left.set_xlabel("workers K (count)")
         left.set_ylabel(f"busiest port, per direction ({unit})")
-        left.legend(loc="upper left", labelcolor=INK, frameon=True, framealpha=1, edgecolor="none")  # over the dotted line
+        # its white ground keeps the dotted line off the words
+        left.legend(loc="upper left", labelcolor=INK, frameon=True, framealpha=1, edgecolor="none")
         _times(right, numbers)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(11))
     rows = [[name, numbers[key]["bytes"], number(numbers[key]["seconds"] * 1e3, 4)]
