@@ -48,7 +48,7 @@ from .compression import (
     top_k_message_bytes,
 )
 from .crossover import crossover_fraction
-from .fitting import AlphaBeta, Best, best_all_reduce, fit, tree_until_bytes
+from .fitting import AlphaBeta, Best, best_all_reduce, fit, ring_from_bytes
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
@@ -90,6 +90,7 @@ __all__ = [
     "power_sgd_all_reduce",
     "ring_all_gather",
     "ring_all_reduce",
+    "ring_from_bytes",
     "ring_reduce_scatter",
     "scatter",
     "server_step_s",
@@ -98,5 +99,4 @@ __all__ = [
     "strategy_port_bytes",
     "top_k_all_gather",
     "top_k_message_bytes",
-    "tree_until_bytes",
 ]

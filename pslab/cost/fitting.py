@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import fsum, isfinite
+from math import fsum, inf, isfinite
 from typing import NamedTuple
 
 from .ports import alpha_beta_s, check_count
@@ -85,7 +85,8 @@ def best_all_reduce(payload_bytes: float, K: int, alpha_s: float, bandwidth_Bps:
     """The fastest all-reduce of n = payload_bytes over K ranks in the α–β model; of equally fast ones the first.
 
     Textbook forms, for any n (pieces of n/K): ring 2(K−1)α + 2(K−1)/K·nβ; binomial 2⌈log2 K⌉(α + nβ); halving_doubling
-    2 log2 H·α + 2(H−1)/H·nβ with H = 2^⌊log2 K⌋, and 2(α + nβ) more when H < K.
+    2 log2 H·α + 2(H−1)/H·nβ with H = 2^⌊log2 K⌋, and 2(α + nβ) more when H < K. (It has never more rounds or bytes than
+    the tree: in this model the tree is chosen only where it is all there is.)
     """
     check_count("K", K, 1)
     if not 0 <= payload_bytes < float("inf"):
@@ -99,14 +100,21 @@ def best_all_reduce(payload_bytes: float, K: int, alpha_s: float, bandwidth_Bps:
     return Best(min(seconds, key=seconds.get), seconds)
 
 
-def tree_until_bytes(K: int, alpha_s: float, bandwidth_Bps: float) -> float:
-    """Bytes up to which the binomial tree beats the ring: where 2⌈log2 K⌉(α + nβ) = 2(K−1)(α + n/K·β).
+def ring_from_bytes(K: int, alpha_s: float, bandwidth_Bps: float, instead_of: str = "binomial") -> float:
+    """Bytes from which the ring is no slower than the other; 0: always; inf: never.
 
-    α·bandwidth·((K−1) − ⌈log2 K⌉) / (⌈log2 K⌉ − (K−1)/K); 0 for K ≤ 3, where the ring has no more rounds than the tree.
+    Both are rounds·α + c·nβ, so they meet where n = α·bandwidth·(rounds of the ring − rounds) / (c − c of the ring).
+    Binomial: α·bandwidth·((K−1) − ⌈log2 K⌉) / (⌈log2 K⌉ − (K−1)/K). With K ≤ 3 the ring has no more rounds than the
+    others and wins always; against halving_doubling with K = 2^n ≥ 4, which has as few bytes, it never does.
     """
-    rounds = (check_count("K", K, 1) - 1).bit_length()
+    check_count("K", K, 1)
+    if instead_of not in CANDIDATES[1:]:
+        raise ValueError(f"instead_of={instead_of!r}; allowed: {', '.join(CANDIDATES[1:])}")
     alpha_bytes = alpha_beta_s(1, 0, alpha_s, bandwidth_Bps) * bandwidth_Bps
-    return alpha_bytes * K * (K - 1 - rounds) / (K * rounds - (K - 1)) if K > 3 else 0.0
+    (ring_rounds, ring_bytes), (rounds, other_bytes) = _even_form("ring", K, K), _even_form(instead_of, K, K)
+    if ring_rounds <= rounds:
+        return 0.0
+    return alpha_bytes * K * (ring_rounds - rounds) / (other_bytes - ring_bytes) if other_bytes > ring_bytes else inf
 
 
 def _even_form(name: str, n: float, K: int) -> tuple[int, float]:
