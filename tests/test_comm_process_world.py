@@ -3,6 +3,7 @@
 import inspect
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -448,6 +449,18 @@ def test_a_launcher_that_is_killed_is_replaced():
         assert [result[:2] for result in two.run(ranks_and_pids).results] == [(0, 2), (1, 2)]
 
 
+def test_a_launcher_that_hung_up_is_not_alive_though_its_exit_is_not_known_yet(monkeypatch):
+    with ProcessWorld(1) as one:
+        one.run(ranks_and_pids)
+        launcher = pool.current()
+        assert launcher.alive()
+        os.kill(launcher.process.pid, signal.SIGKILL)
+        launcher.process.wait(10)
+        monkeypatch.setattr(launcher.process, "poll", lambda: None)
+        assert not launcher.alive()
+        assert [result[:2] for result in one.run(ranks_and_pids).results] == [(0, 1)]
+
+
 def test_what_a_rank_started_goes_with_it(pair):
     def program(comm):
         import subprocess
@@ -567,7 +580,8 @@ def alive(pid):
 def leftovers():
     """Everything that a run could leave: processes, shared memory, temporary files, descriptors, listening ports."""
     me = psutil.Process()
-    files = {name for folder in ("/dev/shm", "/tmp") for name in os.listdir(folder) if name.startswith("pslab-")}
+    files = {name for folder in ("/dev/shm", "/tmp") for name in os.listdir(folder)
+             if re.fullmatch("pslab-[a-z0-9_]{8}", name)}           # as memory.py names them; others run beside this
     ports = {c.laddr.port for p in [me, *me.children(recursive=True)] for c in p.net_connections()
              if c.status == "LISTEN"}
     return {p.pid for p in me.children(recursive=True)}, files, len(os.listdir("/proc/self/fd")), ports

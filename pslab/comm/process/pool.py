@@ -50,7 +50,10 @@ class Launcher:
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
 
     def alive(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
+        """A launcher that was killed hangs up a moment before its exit can be waited for."""
+        poller = select.poll()
+        poller.register(self.control, 0)                             # a hang-up is told in any case
+        return self.owner == os.getpid() and self.process.poll() is None and not poller.poll(0)
 
     def spawn(self, request: dict, descriptors: list[int]) -> int:
         """Fork one rank with these descriptors; its pid."""
@@ -108,7 +111,10 @@ class Launcher:
         poller.register(self.control, select.POLLIN)
         if not poller.poll(timeout_s * 1000):
             return False
-        data = self.control.recv(65536)
+        try:
+            data = self.control.recv(65536)
+        except ConnectionResetError:                                 # it was killed with a request unread
+            data = b""
         if not data:
             raise CommError(f"the launcher of ranks ended (exit code {self.process.poll()}); "
                             "the next run starts a new one")
