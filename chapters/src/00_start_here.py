@@ -25,8 +25,8 @@ print("Python 3.11 or newer:", sys.version_info >= (3, 11))
 # %% [markdown]
 # ## One program, two worlds
 #
-# A ring of three ranks: each sends its own number to the right and receives one from the left. Look at who ends up
-# with whose number.
+# A *rank* is one of the programs that run together, counted from 0. Three ranks stand in a ring: each sends its own number
+# to the right and receives one from the left. Look at who ends up with whose number.
 
 # %%
 import torch
@@ -58,7 +58,8 @@ with ProcessWorld(3) as world:
 # | [11.9 Parameter server vs all-reduce](11_09_parameter_server_vs_all_reduce.ipynb) | both architectures and the hybrid, their bytes counted on every link |
 #
 # Its lab is [Lab 9: the verdict](../labs/lab_09_verdict.ipynb), with checks that answer at once. The other chapters and
-# labs are not here yet.
+# labs are not here yet. [The page for students](../docs/students.md) says how to work on a lab, [the terms](../docs/terms.md)
+# say what the words mean.
 #
 # Every chapter has the same shape: what you will be able to do, sections marked *Beginner*, *Intermediate* or
 # *Advanced*, one figure with controls, and questions with answers.

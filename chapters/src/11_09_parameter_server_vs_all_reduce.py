@@ -52,7 +52,9 @@ def yes(truth):
 # ## 1. The two architectures, side by side · *Beginner*
 #
 # Letters for the whole chapter: $K$ workers, $S$ servers, $P$ dense parameters, a table of $V$ rows of $D$ numbers, and
-# $b$ bytes a number.
+# $b$ bytes a number. And three words. A *rank* is one of the programs that run together, counted from 0. All its messages
+# pass through one *port*, out and in. The *ledger* is the account of every byte on every link that a run brings back.
+# Other words stand among the [terms](../docs/terms.md).
 #
 # Both programs below do the same job: add up the workers' gradients and take one step of plain gradient descent. Look
 # for two differences: how many copies of the weights there are, and whether all ranks run the same lines. In the ring
@@ -178,8 +180,8 @@ Table(["counted", "ring", "server", "server / ring"], rows, note="time: modelled
 # %%
 Note(f"Counted alike the ring is **{A.fair_dense_ratio:.2f}** times lighter, $K^2/(2(K-1))$, and "
      f"not {A.printed_dense_ratio:.1f} times. The larger figure comes back as a ratio of *times*, "
-     f"but only if pulling and pushing never overlap on a full-duplex link. Both are true "
-     f"sentences; a number without its unit is neither.")
+     f"but only if pulling and pushing never overlap on a link that can carry both directions at "
+     f"once (full duplex). Both are true sentences; a number without its unit is neither.")
 
 # %% [markdown]
 # ### Does a real run agree?
@@ -487,7 +489,8 @@ _ = reveal("11.9", "sparse all-gather of two workers, all links",
 
 # %% [markdown]
 # Each worker sends its forty rows and ids to the one other, $2 \cdot 40 \cdot (16 \cdot 4 + 8)$ bytes, and nothing
-# else: the rows themselves are in its own memory. Now all three rivals, with two workers and then with three: bytes over
+# else: the rows themselves are in its own memory. Half of that is one link alone, twice that pulls the rows as from a
+# server, and a ninth less leaves the ids at home. Now all three rivals, with two workers and then with three: bytes over
 # all links as the ledger counted them, the closed form, and whether the resulting tables are the same bit for bit.
 
 # %%
@@ -629,8 +632,10 @@ viz.flow(boxes, arrows, title="One step of one worker in the hybrid")
 
 # %% [markdown]
 # Rows travel to and from the servers, dense gradients around the ring, and both at the same time. Now a small DLRM does
-# this with real processes: two workers and two servers. The data is a synthetic click log with Zipf-distributed ids, and
-# labels drawn by a planted model, so that the best reachable AUC is known. How is the model divided?
+# this with real processes: two workers and two servers. The data is a synthetic click log. A few of its ids are very
+# popular and most are rare (a Zipf distribution), and its labels are drawn by a planted model. So it is known how well
+# one can predict at best: measured as AUC, the chance that a clicked example is ranked above one that was not clicked.
+# How is the model divided?
 
 # %%
 log = synthetic_click_log(seed=9, train_rows=20_000, test_rows=4_000,
@@ -650,8 +655,8 @@ print(f"dense    {dense_bytes:>6,} B in both networks")
 
 # %% [markdown]
 # Nearly all of the model is in its tables, as it should be. Your third number: per cent of the bytes through the busiest
-# port that the hybrid saves against all-reducing everything. You know the rows and the bytes above, and that a batch of
-# 512 clicks with three ids each is shared by two workers.
+# port that the hybrid saves against all-reducing everything. You know the rows and the bytes above, and that two workers
+# share a batch of 512 clicks, each with one id for either of the first two tables and one to four ids for the bag.
 
 # %%
 my_share = ...
@@ -714,13 +719,15 @@ rows = []
 for strategy in ("allreduce", "server", "hybrid"):
     port, counted = busiest_per_step(results[strategy])
     model = cost.strategy_port_bytes(strategy, 2, 2, dense_bytes, table_rows, row_bytes=64,
-                                     rows_per_worker=round(rows_a_step)).busiest
-    rows.append([strategy, port, f"{counted:,.0f}", f"{model:,}", f"{counted / model:.3f}"])
-Table(["strategy", "busiest port", "counted (B a step)", "model (B a step)", "ratio"], rows)
+                                     rows_per_worker=round(rows_a_step))
+    expected = "worker" if model.busiest_port is model.worker else "server"
+    rows.append([strategy, port, f"{counted:,.0f}", expected, f"{model.busiest:,}", f"{counted / model.busiest:.3f}"])
+Table(["strategy", "busiest port", "counted (B a step)", "model's busiest port",
+       "model (B a step)", "ratio"], rows)
 
 # %% [markdown]
 # For the ring the model is exact: nothing about it depends on the data. With servers the busiest port carries visibly
-# more than the model says. Why? Ask the servers how many bytes of rows each of them handed out.
+# more than the model says, and in the hybrid it is not even the port that the model expects. Why? Ask the servers how many bytes of rows each of them handed out.
 
 # %%
 handed_out = [sum(table["vals_out_bytes"] for table in stats["tables"].values())
@@ -736,11 +743,15 @@ Note(f"Server 0 answered {shares[0]:.0f} % of the rows, server 1 {shares[1]:.0f}
 # %%
 counted = {strategy: busiest_per_step(result)[1] for strategy, result in results.items()}
 less = {other: 100 * (1 - counted["hybrid"] / counted[other]) for other in ("allreduce", "server")}
-_ = reveal("11.9", "bytes the hybrid saves against all-reducing everything", lambda: less["allreduce"])
+_ = reveal("11.9", "bytes the hybrid saves against all-reducing everything",
+           lambda: round(less["allreduce"], 1))
 for other, share in less.items():
     print(f"hybrid: {share:.1f} % fewer bytes a step than {other!r}, {counted[other]:,.0f} B")
 
 # %% [markdown]
+# If your number was a little higher, your servers shared the load evenly. If it was lower, every id of a click cost a row:
+# a worker pulls a row once, however many of its clicks name it.
+#
 # At two workers and two servers a ring and the servers carry equally many dense bytes per direction; the hybrid gains
 # because it takes them through the *workers'* ports and leaves the servers' to the rows. The large percentage is cheap:
 # it grows with the size of the table that was all-reduced in vain. You will read of such savings, with tripled throughput,
@@ -810,7 +821,8 @@ def ring_rounds(comm, P, seconds):
 
 
 def server_rounds(comm, K, P, seconds, consistency):
-    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1 / 4), consistency=consistency)]
+    tables = [TableConfig("weights", dim=1, num_rows=P, rule=SGD(lr=1 / 4),
+                          consistency=consistency)]
     if comm.rank >= K:
         return serve(comm, KVServer(tables, comm.rank - K, comm.world_size - K, range(K)))
     with KVWorker(comm, range(K, comm.world_size), tables) as kv:
@@ -851,11 +863,13 @@ predict("11.9", "twenty rounds without waiting, one slow worker", my_ms, unit="m
 
 # %%
 free = SimWorld(4 + 1).run(server_rounds, 4, 100, one_slow, ASP())
-_ = reveal("11.9", "twenty rounds without waiting, one slow worker", lambda: round(1e3 * free.seconds, 1))
+_ = reveal("11.9", "twenty rounds without waiting, one slow worker",
+           lambda: round(1e3 * free.seconds, 1))
 
 # %% [markdown]
-# Nothing is gained: the slow worker has its own twenty rounds to do, and they take as long as before. The other three
-# finish early, on weights that lack its gradients. Not waiting pays when slowness *moves*: now every worker has every
+# Nothing is gained: the slow worker has its own twenty rounds to do, and they take as long as before; what goes beyond
+# them is messages. Whoever said about twenty was thinking of the other three: they do finish early, on weights that lack
+# its gradients. Not waiting pays when slowness *moves*: now every worker has every
 # round a chance of one in five to take five milliseconds. Compare the two lines.
 
 # %%
