@@ -71,6 +71,7 @@ def test_every_option_is_read(tmp_path):
     (["--picture", "nowhere/demo.png"], "--picture nowhere/demo.png: there is no folder nowhere"),
     (["--json", "nowhere/f.json"], "--json nowhere/f.json: there is no folder nowhere"),
     (["--json", "."], "--json .: this is a folder"),
+    (["--json", "a.png", "--picture", "./a.png"], "--json a.png: the picture goes there; another name"),
     (["--picture", "/proc/demo.png"], "--picture /proc/demo.png: the folder /proc cannot be written to"),
 ])
 def test_refused_before_training(words, message, tmp_path, monkeypatch, capsys):
@@ -80,6 +81,13 @@ def test_refused_before_training(words, message, tmp_path, monkeypatch, capsys):
         parsed(*words)
     assert cli.main(["demo", *words]) == 2                      # and as one line on the command line
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["1.5", "", "three", "nan", "1_0"])
+def test_a_staleness_that_is_no_number_is_told_what_is_needed(text, capsys):
+    assert cli.main(["demo", "--staleness", text]) == 2
+    told = capsys.readouterr().err
+    assert f"argument --staleness: {text!r}: a whole number from 0, or inf, is needed" in told
 
 
 def test_no_servers_needed_for_allreduce(tmp_path):

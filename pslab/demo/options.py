@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -74,6 +76,8 @@ class Options:
             raise ValueError(f"--picture {self.picture}: a name that ends in .png is needed")
         if self.json is not None:
             check_writable("--json", self.json)
+            if Path(self.json).resolve() == Path(self.picture).resolve():
+                raise ValueError(f"--json {self.json}: the picture goes there; another name is needed")
 
     @classmethod
     def of(cls, args) -> Options:
@@ -111,7 +115,9 @@ def add_arguments(parser) -> None:
 
 
 def staleness(text: str) -> float:
-    """A number from the command line; argparse names this function when it refuses a text."""
+    """A number from the command line."""
+    if text != "inf" and not re.fullmatch(r"-?[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 0, or inf, is needed")
     return math.inf if text == "inf" else int(text)
 
 
