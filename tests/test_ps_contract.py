@@ -246,7 +246,7 @@ def test_the_contract_over_1000_seeds():
 
 
 def play_all():
-    for seed in range(60):
+    for seed in (13, *range(60)):                           # 13: its letters overtake each other most usefully
         play(seed)
 
 
