@@ -721,13 +721,15 @@ for strategy in ("allreduce", "server", "hybrid"):
     model = cost.strategy_port_bytes(strategy, 2, 2, dense_bytes, table_rows, row_bytes=64,
                                      rows_per_worker=round(rows_a_step))
     expected = "worker" if model.busiest_port is model.worker else "server"
-    rows.append([strategy, port, f"{counted:,.0f}", expected, f"{model.busiest:,}", f"{counted / model.busiest:.3f}"])
+    rows.append([strategy, port, f"{counted:,.0f}", expected, f"{model.busiest:,}",
+                 f"{counted / model.busiest:.3f}"])
 Table(["strategy", "busiest port", "counted (B a step)", "model's busiest port",
        "model (B a step)", "ratio"], rows)
 
 # %% [markdown]
 # For the ring the model is exact: nothing about it depends on the data. With servers the busiest port carries visibly
-# more than the model says, and in the hybrid it is not even the port that the model expects. Why? Ask the servers how many bytes of rows each of them handed out.
+# more than the model says, and in the hybrid it is not even the port that the model expects. Why? Ask the servers how
+# many bytes of rows each of them handed out.
 
 # %%
 handed_out = [sum(table["vals_out_bytes"] for table in stats["tables"].values())

@@ -13,7 +13,8 @@
 # 4. route each parameter of a model by its gradient, tied and frozen ones too;
 # 5. predict the bytes of three contenders to the byte, and which of them finishes first.
 #
-# **Before you start:** chapter 11.9; lab 0A (send, receive, the ring) and lab 2 (push and pull).
+# **Before you start:** chapter 11.9. It explains the ring in section 2 and push and pull in section 1; the labs that train
+# them, 0A and 2, are not here yet.
 # **Time:** 75 minutes for the core, 120 for everything.
 #
 # | | | points | minutes | |
@@ -25,9 +26,11 @@
 # | 9.5 | Measure the three, predicted first | 25 | 25 | optional |
 # | 9.7 | Four systems | 4 | 5 | core |
 #
+# 9.6 needs a later part of the course and will stand here then.
+#
 # Write your answer where a cell says `raise NotImplementedError`, then run the check below it. A check prints what was
 # expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a
-# terminal shows one hint more each time. The formulas are yours to find: an answer that imports `pslab.cost`, by
+# terminal (`source .venv/bin/activate` first) shows one hint more each time. The formulas are yours to find: an answer that imports `pslab.cost`, by
 # itself or through `from pslab import viz`, is refused; write `pslab.viz` where you want a picture. Where a cell asks
 # for a number *before* a run, commit to one: a wrong prediction costs no points, and is what you learn from.
 
@@ -361,7 +364,7 @@ def combine_sparse(comm, ids, grads, table):
 
 
 # %% [markdown]
-# And the dense one. A ring as in lab 0A does it; so does any other way whose bytes are right.
+# And the dense one. A ring as in section 2 of the chapter does it; so does any other way whose bytes are right.
 
 
 # %% answer="9.3"
