@@ -23,7 +23,7 @@ CHOICES = {"ring": {}, "chunked_ring": {"chunks": 3}, "binomial": {}, "halving_d
 
 
 def lengths(K):
-    return sorted({0, 1, K - 1, K + 1, 1000, 3 * K + 2})
+    return sorted({0, 1, K - 1, K + 1, 1000})
 
 
 def program(comm, x, op, options):
@@ -145,8 +145,7 @@ def test_binomial(K):
 
 
 @pytest.mark.parametrize("K", KS)
-@pytest.mark.parametrize("chunks", [1, 3])
-def test_chunked_ring(K, chunks):
+def test_chunked_ring(K, chunks=3):
     for P in lengths(K):
         run = run_all(K, P, "chunked_ring", chunks=chunks)
         traffic = cost.chunked_ring_all_reduce(P, K, chunks, 4)
@@ -167,7 +166,7 @@ def test_chunked_ring(K, chunks):
 @pytest.mark.parametrize(("link", "regime"), [(BUSY, "port"), (LONG, "either"), (Link(9e-3, 1e-4, 1e5), "latency")],
                          ids=lambda x: x if isinstance(x, str) else "")
 def test_time_of_the_chunked_ring(K, link, regime):
-    for chunks in (1, 2, 5):
+    for chunks in (1, 3):
         for per_chunk in (0, 20):
             P = K * chunks * per_chunk
             run = run_all(K, P, "chunked_ring", chunks=chunks, link=link)
@@ -238,14 +237,18 @@ def test_every_op(algorithm, op, dtype):
         with pytest.raises(ValueError, match=f"op='{op}' on .*; "):
             run_all(3, 4, algorithm, op, dtype, **CHOICES[algorithm])
         return
-    for K, P in ((1, 3), (3, 8), (5, 4)):
+    for K, P in ((1, 3), (5, 4)):
         run_all(K, P, algorithm, op, dtype, **CHOICES[algorithm])
 
 
 @pytest.mark.parametrize("algorithm", CHOICES)
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.complex64, torch.bool, torch.int8, torch.int16,
-                                   torch.int32, torch.uint8, torch.uint16, torch.uint32, torch.uint64], ids=str)
-def test_other_dtypes_against_torch(algorithm, dtype):
+def test_other_dtypes_against_torch(algorithm):
+    for dtype in (torch.float16, torch.bfloat16, torch.complex64, torch.bool, torch.int8, torch.int16, torch.int32,
+                  torch.uint8, torch.uint16, torch.uint32, torch.uint64):
+        one_dtype_against_torch(algorithm, dtype)
+
+
+def one_dtype_against_torch(algorithm, dtype):
     K = 5
     given = [torch.tensor([(j * K + r) % 4 for j in range(11)]).to(dtype) for r in range(K)]
     options = {"algorithm": algorithm, **CHOICES[algorithm]}
