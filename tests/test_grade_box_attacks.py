@@ -78,9 +78,9 @@ ATTACKS = {
                          "    except OSError: pass", failures.Forbidden, "bytes of its own"),
     "forges a whole answer": ("import os\nfor d in range(3, 60):\n    try: os.write(d, b'PSLB' + bytes(24))\n"
                               "    except OSError: pass\ntime.sleep(0.5)", failures.Forbidden, "bytes of its own"),
-    "climbs the stack": ("import sys; return sys._getframe(1).f_locals", failures.Forbidden, "called it .sys._getf"),
-    "climbs by inspect": ("import inspect; return len(inspect.stack())", failures.Forbidden, "called it .sys._getf"),
-    "climbs by an exception": ("try: 1 / 0\nexcept Exception as e: return e.__traceback__.tb_frame.f_back.f_code.co_name",
+    "climbs the stack": ("import sys; return sys._getframe(1).f_locals", failures.Forbidden, "looked at what"),
+    "climbs by inspect": ("import inspect; return len(inspect.stack())", failures.Forbidden, "looked at what"),
+    "climbs by an exception": ("try: 1 / 0\nexcept Exception as e: return e.__traceback__.tb_frame.f_back",
                                failures.Forbidden, r"looked at what called it .tb_frame"),
     "climbs by a trace": ("import sys; sys.settrace(lambda *a: None)", failures.Forbidden, "called sys.settrace"),
     "climbs by a signal": ("import signal, os\ndef g(number, frame):\n    while 'self' not in frame.f_locals:\n"
@@ -149,8 +149,9 @@ RUNS = {
     "swallows that": ("from pslab.collectives import broadcast\ntry: broadcast(comm, torch.ones(4))\n"
                       "except Exception: return 0", failures.Forbidden, r"pslab\.collectives\.broadcast"),
     "hides it in a class": ("from pslab.collectives import all_reduce\nclass C:\n    def __getattr__(self, n): "
-                            "return lambda *a, **k: getattr(comm, n)(*a, **k)\nc = C()\nc.rank, c.world_size = comm.rank, 2\n"
-                            "all_reduce(c, torch.ones(4))", failures.Forbidden, r"pslab\.collectives\.all_reduce; this"),
+                            "return lambda *a, **k: getattr(comm, n)(*a, **k)\nc = C()\n"
+                            "c.rank, c.world_size = comm.rank, 2\n"
+                            "all_reduce(c, torch.ones(4))", failures.Forbidden, r"pslab\.collectives\.all_reduce"),
     "opens its comm": ("cells = [c.cell_contents for c in comm.send.__closure__]\n"
                        "real = [c.__self__ for c in cells if hasattr(c, '__self__')]\nreal[0].world_size",
                        failures.Raised, "IndexError"),
