@@ -133,6 +133,9 @@ def test_a_formula_is_judged_on_all_questions():
     assert judged(lambda K, P: "much").seen.startswith("'much' (3 of 3")
     beliefs = {"8/sixty": lambda K, P: 60, "8/whole": lambda K, P: K * (K - 1) * P}
     assert judged(lambda K, P: K * (K - 1) * P, explains=beliefs).misconception == "8/whole", "both give the first one"
+    beliefs = {"8/ten": lambda K, P: 10, "8/one-way": lambda K, P: (K - 1) * P}
+    late = judged(lambda K, P: half(K, P) if K == 3 else (K - 1) * P, explains=beliefs)
+    assert late.misconception == "8/one-way", "all wrong answers together tell more than the first of them"
     mixed = judged(lambda K, P: (K - 1) * P if K == 2 else 0)
     assert mixed.misconception == "8/one-way", "the first wrong answer tells it"
 

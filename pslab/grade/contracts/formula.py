@@ -13,8 +13,8 @@ def formula(name: str, questions: Callable, reference: Callable, *, otherwise: s
     """A judge of name(*question) against reference(*question), for all questions(case).
 
     explains: {misconception: wrong(*question)}. The misconception that gives *all* the student's answers is named,
-    else the first that gives the first wrong one, else `otherwise`. rtol 0: equal. at_least: how many must be right
-    (None: all).
+    else one that gives all wrong ones, else one that gives the first wrong one, else `otherwise`. rtol 0: equal.
+    at_least: how many must be right (None: all).
     """
 
     def judge(answers, case) -> Verdict:
@@ -29,17 +29,19 @@ def formula(name: str, questions: Callable, reference: Callable, *, otherwise: s
         first = wrong[0]
         return Verdict(False, f"{_call(name, asked[first])} = {short(right[first])}",
                        f"{short(seen[first])} ({len(wrong)} of {len(asked)} questions differ)", "",
-                       _explained(asked, seen, right, first, explains or {}, rtol) or otherwise)
+                       _explained(asked, seen, right, wrong, explains or {}, rtol) or otherwise)
 
     return judge
 
 
-def _explained(asked, seen, right, first, explains: Mapping, rtol) -> str | None:
+def _explained(asked, seen, right, wrong: list[int], explains: Mapping, rtol) -> str | None:
+    first = wrong[0]
+
     def gives(believed: Callable, indices: Iterable[int]) -> bool:
         return all(difference(seen[i], believed(*asked[i]), rtol=rtol) is None for i in indices)
 
     differing = {m: w for m, w in explains.items() if difference(w(*asked[first]), right[first], rtol=rtol) is not None}
-    for indices in (range(len(asked)), [first]):
+    for indices in (range(len(asked)), wrong, [first]):
         for misconception, believed in differing.items():
             if gives(believed, indices):
                 return misconception
