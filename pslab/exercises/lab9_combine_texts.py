@@ -56,6 +56,8 @@ MISCONCEPTIONS = (
                   "its mean gradient."),
     Misconception("9/wrong-table", "The table is not the one of the mean gradient over all K workers: sum everybody's "
                   "rows, divide by K once, subtract."),
+    Misconception("9/rounded-share", "You multiplied by 1/K or divided before adding up, and 1/3 is no float32, so the "
+                  "last bit is lost; add up everybody's whole numbers and divide the sum by K, which is exact."),
     Misconception("9/ids-of-the-answer", "You came back with other ids; a worker's answer names each of its rows once, "
                   "ascending, whatever it was given."),
     Misconception("9/answered-too-early", "You answered a worker before all had pushed; its rows then lack what came "

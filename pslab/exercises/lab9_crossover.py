@@ -64,6 +64,9 @@ BELIEFS = {
     "9/half-a-ring": lambda K, D, key, S, view: crossover(K, D, key, S, view) / 2,
     "9/pull-is-free": lambda K, D, key, S, view: crossover(K, D, key, S, view) if view == "gather" else
     2 * crossover(K, D, key, S, "busiest" if view == "direction" else view),
+    "9/ports-come-whole": lambda K, D, key, S, view: crossover(K, D, key, S, view)
+    * (max(K / S, 1) / math.ceil(K / S) if view in ("busiest", "direction") else 1),
+    "9/never-is-above-one": lambda K, D, key, S, view: min(crossover(K, D, key, S, view), 1.0),
     "9/one-number-for-all": lambda K, D, key, S, view: 0.875,
 }
 
@@ -93,6 +96,10 @@ MISCONCEPTIONS = (
                   "the all-gather takes as many bytes again to bring it to all."),
     Misconception("9/pull-is-free", "You counted the push and forgot the pull; before it can compute, a worker fetches "
                   "the rows that its batch names."),
+    Misconception("9/ports-come-whole", "You rounded K/S up; rows, and not workers, are spread over the servers, so "
+                  "with five workers and two servers each port carries two and a half workers' rows."),
+    Misconception("9/never-is-above-one", "You cut the fraction at 1; a result above 1 says that no share of rows is "
+                  "large enough, and by how much."),
     Misconception("9/one-number-for-all", "You returned one number for every question; the crossover is no property "
                   "of the table alone, it depends on K and S, on keys against rows, and above all on what is counted."),
     Misconception("9/crossover-miscounted", "The fraction does not make both sides equal; write down the bytes of each "
@@ -118,7 +125,7 @@ def _totals(rng):
 
 def _one_port(rng):
     return [(K, int(rng.choice([2, 16, 100])), key, S, view) for view in ("busiest", "direction")
-            for K, S, key in ((8, 1, 0), (8, 1, 8), (6, 3, 8), (4, 4, 8), (3, 7, 8))]
+            for K, S, key in ((8, 1, 0), (8, 1, 8), (6, 3, 8), (5, 2, 8), (8, 8, 0), (3, 7, 8))]
 
 
 def _third_rival(rng):

@@ -148,8 +148,8 @@ def _order(questions_of):
             order, runs = answers.call("finish_order", *question), simulated(*question)
             times = {name: run.seconds for name, run in runs.items()}
             if not isinstance(order, (list, tuple)) or sorted(map(str, order)) != sorted(CONTENDERS):
-                return Verdict(False, f"the three names {', '.join(CONTENDERS)}, in some order", f"{order!r}",
-                               _told(question), "9/order-guessed")
+                return Verdict(False, f"a list of the three names {', '.join(CONTENDERS)}, in some order",
+                               f"{order!r}"[:120], _told(question), "all/bad-value")
             for first, then in combinations(order, 2):
                 if times[first] >= APART * times[then]:
                     return Verdict(False, " < ".join(f"{name} {times[name] * 1e3:.2f} ms" for name in
@@ -188,8 +188,18 @@ def _elsewhere(rng):
             (2, 3000, 32, int(rng.integers(2400, 2900)), 1e-4, 1e8)]
 
 
-BYTES = contracts.formula("predict_bytes", lambda case: _sizes(case.rng), predict_bytes,
-                          otherwise="9/bytes-miscounted", explains=BELIEFS)
+_FORMULA = contracts.formula("predict_bytes", lambda case: _sizes(case.rng), predict_bytes,
+                             otherwise="9/bytes-miscounted", explains=BELIEFS)
+
+
+def predicted(answers, case: Case) -> Verdict:
+    """The three numbers; a value of another form is told as such, and not as a miscount."""
+    said = answers.call("predict_bytes", 2, 100, 4, 10)
+    if not isinstance(said, dict) or set(said) != set(CONTENDERS):
+        return Verdict(False, f"a dictionary with the names {', '.join(CONTENDERS)}", f"{said!r}"[:120],
+                       "predict_bytes(K=2, V=100, D=4, n=10)", "all/bad-value")
+    return _FORMULA(answers, case)
+
 
 MEASURE = Exercise(
     id="9.5", lab="9", title="Measure the three, predicted first", names=("predict_bytes", "finish_order"),
@@ -209,10 +219,10 @@ MEASURE = Exercise(
     ),
     misconceptions=MISCONCEPTIONS,
     criteria=(
-        Criterion("bytes by formula", BYTES, 6),
+        Criterion("bytes by formula", predicted, 6),
         Criterion("equal to the ledger", equal_to_the_ledger, 6),
         Criterion("order of finish", _order(_throttled), 6),
-        Criterion("other tables", BYTES, 3, hidden=True),
+        Criterion("other tables", predicted, 3, hidden=True),
         Criterion("other links", _order(_elsewhere), 4, hidden=True),
     ),
 )

@@ -148,6 +148,8 @@ BELIEFS = {
     "9/server-moves-less": _instead(lambda s: "server"),
     "9/total-is-busiest": _instead(lambda s: _cheapest(s, _totals)),
     "9/elastic-can-wait": _instead(elastic=False),
+    "9/first-that-settles": lambda s: recommend(
+        {**s, "elastic": s["elastic"] and not helps_against_straggler(s)}),
     "9/collective-waits-for-nobody": lambda s: recommend({**s, "straggler": "none"}),
 }
 
@@ -170,6 +172,8 @@ MISCONCEPTIONS = (
                   "every call, a server speaks with whoever is there."),
     Misconception("9/collective-waits-for-nobody", "You overlooked the straggler although staleness is allowed; a "
                   "collective ends a step when its slowest member has come, a server need not wait."),
+    Misconception("9/first-that-settles", "You asked about the straggler before you asked who comes and goes; the "
+                  "reason is the first of the four questions that settles it."),
     Misconception("9/wrong-architecture", "Ask in order: does a copy with its state fit, do workers come and go, may "
                   "the others pass a slow one, and only then who moves fewest bytes through the busiest port."),
 )
@@ -226,7 +230,8 @@ def _rhythm(rng):
     specs = [make_spec(rng, kind) for kind in kinds]
     waits = [{**make_spec(rng, "sparse all-gather"), "straggler": slow, "staleness": bound}
              for slow, bound in (("transient", 0.0), ("persistent", 0.0), ("persistent", 4.0))]
-    return specs + waits
+    both = {**make_spec(rng, "elastic"), "elastic": True, "straggler": "transient", "staleness": 4.0}
+    return [*specs, *waits, both]                         # both settle it, and the one asked first is the reason
 
 
 def _by_bytes(rng):
