@@ -321,3 +321,19 @@ def test_nothing_is_let_in_on_an_empty_secret_or_a_cut_proof(store):
     close(first.done())
     close(other.done())
     assert len(secret(store)) == 32
+
+
+def test_secrets_and_nonces_are_drawn_anew():
+    """A conversation that somebody recorded opens neither side's door at the next one."""
+    keys, heard = [], []
+    for _ in range(2):
+        store = dist.HashStore()
+        close(meet(store, 0, 1, "127.0.0.1", 5.0))
+        keys.append(secret(store))
+        server = FalseServer(heard.append)
+        with pytest.raises(CommError, match="broke off"):
+            connect(KEY, server.listener.getsockname(), 1, 0, time.monotonic() + 5.0)
+        server.join(5)
+    assert keys[0] != keys[1]
+    assert heard[0][:12] == heard[1][:12] == HELLO.pack(MAGIC, 1, b"")[:12]
+    assert heard[0][12:] != heard[1][12:]
