@@ -9,6 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pslab import cost
 from pslab.collectives import all_reduce, ddp
+from pslab.collectives.compress import ErrorFeedback, Half, TopK
 from pslab.comm import ProcessWorld, SimWorld
 
 STEPS = 20
@@ -80,11 +81,11 @@ def forgets(comm, tensor):
     return tensor.clone()
 
 
-def train(comm, reducer):
+def train(comm, reducer=None, compressor=None):
     """(losses, parameters, elements of the buckets, gradients of the frozen) after STEPS steps; reducer None: stock."""
     torch.manual_seed(comm.rank)                           # DDP must begin everywhere with rank 0's values
     model = DistributedDataParallel(Net(), bucket_cap_mb=0.0004)
-    state = None if reducer is None else ddp.attach(model, comm, reducer)
+    state = None if reducer is None else ddp.attach(model, comm, reducer, compressor=compressor)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.5)
     g = torch.Generator().manual_seed(100 + comm.rank)
     losses = []
@@ -99,8 +100,8 @@ def train(comm, reducer):
     return losses, values, state.elements if state else [], model.module.frozen.weight.grad
 
 
-def program(comm, folder, reducer=None):
-    return ddp.run_in_group(comm, train, comm, reducer, folder=folder)
+def program(comm, folder, *options):
+    return ddp.run_in_group(comm, train, comm, *options, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,20 @@ def test_a_students_all_reduce_does_as_well(world, K, stock, tmp_path):
     seen = run(world, K, program, str(tmp_path), students)
     equal(K, stock.results, seen.results)
     assert seen.ledger.port(0)[0] == 4 * sum(seen.results[0][2]) * (K - 1)
+
+
+def test_a_compressor_under_ddp(world, K, stock, tmp_path):
+    """Each parameter under its name: bytes by the compressor's own closed form, and training goes on."""
+    trained = [tuple(p.shape) for p in Net().parameters() if p.requires_grad]
+    compressor, far = (Half("bf16"), 0.05) if K == 2 else (ErrorFeedback(TopK(ratio=0.05)), 0.3)
+    seen = run(world, K, program, str(tmp_path), ddp.ring, compressor)
+    for rank in range(K):
+        ports = [compressor.traffic(shape, K).ports[rank] for shape in trained]
+        assert seen.ledger.port(rank) == (STEPS * sum(p.out_bytes for p in ports),
+                                          STEPS * sum(p.in_bytes for p in ports))
+        assert seen.results[rank][0][-1] == pytest.approx(stock.results[rank][0][-1], rel=far)
+        for name, value in seen.results[rank][1].items():
+            assert torch.equal(value, seen.results[0][1][name]), name
 
 
 def test_dividing_twice_and_forgetting_to_write_are_seen(world, K, stock, tmp_path):

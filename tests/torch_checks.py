@@ -20,8 +20,10 @@ import ps_jobs
 import pytest
 import torch
 import torch.distributed as dist
+from test_collectives_ddp import train as ddp_training
 
-from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, reduce_scatter
+from pslab import cost
+from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, ddp, reduce_scatter
 from pslab.comm import CommError, RankDied, RankError, SimWorld, Stalled, TorchWorld, arrays
 from pslab.comm.torchworld import works
 from pslab.data import synthetic_click_log
@@ -466,6 +468,19 @@ def wrong_arguments_of_run(world):
                        }.items():
         with pytest.raises(ValueError, match=text):
             call()
+
+
+@check
+def ddp_on_the_ring_equals_stock_ddp(world):
+    def program(comm, reducer):
+        return ddp.run_in_group(comm, ddp_training, comm, reducer)
+    stock, ringed = (world.run(program, reducer, gather=True) for reducer in (None, ddp.ring))
+    for (losses, values, _, _), (ring_losses, ring_values, _, _) in zip(stock.results, ringed.results, strict=True):
+        assert losses == ring_losses
+        assert alike(values, ring_values)
+    elements = ringed.results[0][2]
+    assert ringed.ledger.total() == sum(cost.ring_all_reduce(n, 2).total for n in elements) > 0
+    assert stock.ledger.total() == 0
 
 
 # ---- runs that fail -------------------------------------------------------------------------------------------------
