@@ -165,8 +165,13 @@ def test_curve_draws_names_and_samples():
     assert (axes.xaxis.get_transform().base, wide.xaxis.get_transform().base) == (2, 10)
     assert axes.get_ylim()[0] == 0, "a linear axis of bytes starts at nothing"
     small = viz.curve([1e-5, 100.0], {"a": [1, 2]}, xlabel="x (%)", ylabel="y (s)", title="t", log="x").figure.axes[0]
+    narrow = viz.curve([1, 2], {"a": [2.0, 80.0]}, xlabel="x (s)", ylabel="y (kB)", title="t", log="y").figure.axes[0]
+    narrow.figure.draw_without_rendering()
+    written = {tick.get_text() for tick in narrow.yaxis.get_minorticklabels() + narrow.yaxis.get_majorticklabels()}
+    assert {"10", "20"} <= written
+    assert not any(mark in text for text in written for mark in "$e^")
     ticks = small.xaxis.get_major_formatter()
-    assert [ticks(value) for value in (1e-5, 0.1, 1.0, 64.0, 1e6)] == ["0.00001", "0.1", "1", "64", "1000000"]
+    assert [ticks(value) for value in (1e-5, 0.1, 1.0, 64.0, 1e6)] == ["0.00001", "0.1", "1", "64", "1,000,000"]
     assert [row[0] for row in picture.table.rows] == [2, 18, 33, 48, 64]
     assert picture.table.column("server") == [2.0, 18.0, 33.0, 48.0, 64.0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.ticker import LogFormatterSciNotation
 
 from .picture import Picture, Table, new_figure
 from .style import INK, SOFT, look_of, number, points, styled, type_pt, with_unit
@@ -39,6 +40,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: 
         axes.margins(x=0.12)
         if log:
             axes.set_xscale("log")
+            _plain_ticks(axes.xaxis)
         axes.set_xlabel(label_x + (", logarithmic" if log else ""))
         axes.set_title(title)
         if len(series) > 1:
@@ -67,10 +69,10 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
             axes.plot(x, values, color=look.color, marker=look.marker, markevery=few, label=name)
         if "x" in log:
             axes.set_xscale("log", base=2 if x[-1] <= 1024 * x[0] else 10)
-            plain = {"precision": 6, "fractional": False, "trim": "-"}  # 0.00001, not 1e-05
-            axes.xaxis.set_major_formatter(lambda value, _: np.format_float_positional(value, **plain))
+            axes.xaxis.set_major_formatter(lambda value, _: _plain(value))
         if "y" in log:
             axes.set_yscale("log")
+            _plain_ticks(axes.yaxis)
         else:
             axes.set_ylim(bottom=0)
         if mark:
@@ -112,3 +114,20 @@ def _check_lengths(argument, series, other, length) -> None:
     for name, values in series.items():
         if len(values) != length:
             raise ValueError(f"{argument}[{name!r}] has {len(values)} entries; {other} has {length}")
+
+
+def _plain(value: float) -> str:
+    """1,000 and 0.00001 at a tick, where others write 10³ and 1e-05."""
+    if value >= 1e-3:
+        return number(float(value))
+    return np.format_float_positional(value, 6, fractional=False, trim="-")
+
+
+def _plain_ticks(axis) -> None:
+    """Plain numbers at the ticks of a logarithmic axis; matplotlib chooses which ticks between the powers have one."""
+    class Plain(LogFormatterSciNotation):
+        def __call__(self, value, pos=None):
+            return _plain(value) if super().__call__(value, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
