@@ -93,6 +93,10 @@ ATTACKS = {
     "leaves a thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
                         failures.Forbidden, "left a thread running"),
     "raises its limits": ("import resource as r; r.setrlimit(r.RLIMIT_CPU, (99, 99))", failures.Forbidden, "setrlimit"),
+    "fills its folder": ("for i in range(9): open(str(i), 'wb').write(bytes(60 << 20))\ntime.sleep(3)",
+                         failures.Forbidden, r"filled its folder: .* MiB"),
+    "makes many files": ("import os\nos.mkdir('x')\nfor i in range(2000): open(f'x/{i}', 'wb').close()\ntime.sleep(3)",
+                         failures.Forbidden, r"filled its folder: 1,0\d\d files"),
     "writes a huge file": ("open('x', 'wb').write(bytes(100 << 20))", failures.Raised, "File too large"),
 }
 LOOPS = {
@@ -122,7 +126,7 @@ def test_an_attack_ends_as_a_verdict(left, name):
         with pytest.raises(failures.AnswerFailed, match=seen) as caught:
             answers.call("f")
         assert type(caught.value) is kind
-        if kind is not failures.Forbidden or name in ("forks", "changes builtins"):       # one way for all of them
+        if kind is not failures.Forbidden or name in ("forks", "fills its folder", "changes builtins"):
             assert answers.call("fine") == 7
     assert not os.path.exists(OUTSIDE)
     left()

@@ -55,7 +55,7 @@ class Limits:
     memory_bytes       resident memory beyond what an idle process of the box has
     processes          how many processes it may start itself (0: none); ranks of world="process" are not counted
     output_bytes       what it may print
-    file_bytes         the largest file that it may write, in its own folder
+    file_bytes         the largest file that it may write, in its own folder; all together twice that, in 1,000 files
     reply_bytes        the largest answer
     """
 

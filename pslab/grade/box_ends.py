@@ -20,6 +20,9 @@ def why_it_ended(ended: dict, limits: dict, where: str) -> failures.AnswerFailed
                                   f"{limits['processes']}", where)
     if reason == "output":
         return failures.TooMuchOutput(f"your code printed more than {limits['output_bytes']:,} bytes", where)
+    if reason == "files":
+        return failures.Forbidden(f"your code filled its folder: {ended['count']:,} files or more, "
+                                  f"{ended['bytes'] / 2**20:,.0f} MiB", where)
     if status is None:
         return failures.Died("the process that ran your code is gone", where)
     if os.WIFSIGNALED(status):

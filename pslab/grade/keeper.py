@@ -27,6 +27,8 @@ from . import box_child, box_rooms, box_walls
 from .box_processes import LINUX, adopt_orphans, descendants, kill_tree, reap, resident_bytes
 
 TICK_S = 0.02
+_FOLDER_TICKS = 5                    # the folder is looked through at every fifth
+FOLDER_FILES, FOLDER_TIMES = 1_000, 2            # most files in it, and its bytes over those of the largest file
 _FIRST_UID, _UIDS = 52_000, 8_000
 _SHARED_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")
 
@@ -57,7 +59,7 @@ class _Keeper:
         self.folder = tempfile.mkdtemp(prefix=f"pslab-box-{os.getpid()}-")
         self.idle_bytes = resident_bytes(os.getpid())
         self.allowed = self.limits["processes"]
-        self.words = b""
+        self.words, self._ticks = b"", 0
         self.pid = os.fork()
         if self.pid == 0:
             self.grader.close()
@@ -122,6 +124,11 @@ class _Keeper:
             return {"reason": "memory", "bytes": used}
         if os.fstat(self.out).st_size > self.limits["output_bytes"] + box_walls.OUTPUT_SLACK_BYTES:
             return {"reason": "output"}
+        self._ticks += 1
+        if self._ticks % _FOLDER_TICKS == 0:
+            files, size = _holds(self.folder, FOLDER_FILES)
+            if files > FOLDER_FILES or size > FOLDER_TIMES * self.limits["file_bytes"]:
+                return {"reason": "files", "count": files, "bytes": size}
         return {}
 
 
@@ -184,6 +191,22 @@ def unprivileged_problem() -> str:
     return "" if status == 0 else (
         f"as root, students' code runs as a user without rights, who cannot enter {', '.join(closed)}, where Python or "
         "the course lies; move it to where everyone may read, or grade as an ordinary user")
+
+
+def _holds(folder: str, most: int) -> tuple[int, int]:
+    """(files, bytes on disk) below a folder; it stops counting after `most` files."""
+    files, size, folders = 0, 0, [folder]
+    while folders and files <= most:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    size += entry.stat(follow_symlinks=False).st_blocks * 512
+                if files > most:
+                    break
+    return files, size
 
 
 def _sweep(uid: int) -> None:
