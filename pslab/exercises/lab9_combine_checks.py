@@ -232,7 +232,8 @@ COMBINE = Exercise(
 def _array(value) -> np.ndarray | None:
     """A NumPy view of a tensor or array; None of anything else."""
     if isinstance(value, torch.Tensor):
-        return value.detach().numpy()
+        value = value.detach()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     return value if isinstance(value, np.ndarray) else None
 
 
