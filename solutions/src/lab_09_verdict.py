@@ -28,11 +28,12 @@
 #
 # 9.6 needs a later part of the course and will stand here then.
 #
-# Write your answer where a cell says `raise NotImplementedError`, then run the check below it. A check prints what was
-# expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a
-# terminal (`source .venv/bin/activate` first) shows one hint more each time. The formulas are yours to find: an answer that imports `pslab.cost`, by
-# itself or through `from pslab import viz`, is refused; write `pslab.viz` where you want a picture. Where a cell asks
-# for a number *before* a run, commit to one: a wrong prediction costs no points, and is what you learn from.
+# Write your answer where a cell says `raise NotImplementedError`, then run the check below it. A check prints what
+# was expected and what was seen, and shows your own run; it never stops the notebook. Stuck? `pslab hint 9.3` in a
+# terminal (`source .venv/bin/activate` first) shows one hint more each time. The formulas are yours to find: an
+# answer that imports `pslab.cost`, by itself or through `from pslab import viz`, is refused; write `pslab.viz` where
+# you want a picture. Where a cell asks for a number *before* a run, commit to one: a wrong prediction costs no
+# points, and is what you learn from.
 
 # %%
 import math
@@ -176,7 +177,7 @@ pslab.viz.curve(ks, {name: [100 * crossover(k, *question) for k in ks] for name,
                 title="From which share on the dense ring moves less", rows=6)
 
 # %% [markdown]
-# With eight servers the line lies above 100 % until there are more than fourteen workers: there the answer is never. A
+# With eight servers the line lies above 100 % from three to fourteen workers: there the answer is never. A
 # printed recommender touches 0.004 % of its rows in a step, far below every line. A table of fifty rows, of which each
 # worker touches forty-eight, is above most of them.
 #
