@@ -2,10 +2,13 @@
 
     Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
               └── train_program on every rank: Trainer on workers, KVServer on servers
+
+    allreduce_sgd(comm, model, loss_sum, batches, lr=0.1)       any model: mini-batch SGD with an all-reduce, alone
 """
 
 from pslab.ps import SGD, AdaGrad
 
+from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
 from .job import Given, Job, tables_of
 from .losses import LOSSES
@@ -13,5 +16,6 @@ from .run import JobResult, run_job, train_program
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .trainer import Trainer
 
-__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Given", "Job", "JobResult",
-           "Trainer", "busiest_port", "port_bytes", "run_job", "tables_of", "train_program"]
+__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam",
+           "AllReduceSteps", "Given", "Job", "JobResult", "Momentum", "Trainer", "allreduce_sgd", "busiest_port",
+           "port_bytes", "run_job", "tables_of", "train_program"]
