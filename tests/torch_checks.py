@@ -606,6 +606,14 @@ def a_result_that_cannot_travel(world):
 
 
 @failing
+def a_rank_whose_torchrun_is_gone_stops(world):
+    assert world._endpoint.launcher == os.getppid()
+    world._endpoint.launcher += 1
+    error = expect(CommError, world, lambda comm: [comm.barrier() for _ in range(9)])
+    assert "torchrun, which started this process, is gone" in str(error)
+
+
+@failing
 def a_closed_world_is_of_no_use(world):
     world.close()
     assert "close()" in str(expect(CommError, world, len))

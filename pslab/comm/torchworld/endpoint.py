@@ -12,6 +12,7 @@ that they come with their header.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import deque
 
@@ -41,6 +42,7 @@ class TorchEndpoint(Lines, Endpoint):
     def __init__(self, rank: int, world_size: int, socks: dict, roads):
         self.rank, self.world_size, self.roads = rank, world_size, roads
         self.seed = self.epoch = 0
+        self.launcher = os.getppid() if os.environ.get("TORCHELASTIC_RUN_ID") else None     # torchrun sets that
         self.watch_of_run = Watch(self, 30.0, 3600.0, None)
         self._clear()
         self.open(socks)

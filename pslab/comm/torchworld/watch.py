@@ -9,13 +9,14 @@ A rank that computes is silent, and a silent rank is no stalled one.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import wire
-from ..errors import RankDied, Stalled, Wait
+from ..errors import CommError, RankDied, Stalled, Wait
 from ..face import Mail
 from ..ledger import Ledger
 from ..process.watch import _raised
@@ -130,6 +131,9 @@ class Watch:
     def check(self) -> None:
         """Raise what went wrong, here or elsewhere."""
         if self.error is not None:
+            raise self.error
+        if self.endpoint.launcher not in (None, os.getppid()):
+            self.error = CommError(f"rank {self.endpoint.rank}: torchrun, which started this process, is gone")
             raise self.error
         over_s = time.monotonic() - self.began_s - self.limit_s
         if over_s >= (2.0 if self.endpoint.rank else 0.0):           # rank 0 first: it knows who waits for whom
