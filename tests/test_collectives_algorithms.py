@@ -11,7 +11,7 @@ import torch
 from collectives_oracle import NUMPY_OP, expect_seconds, inputs
 
 from pslab import cost
-from pslab.collectives import all_reduce
+from pslab.collectives import all_reduce, gather, reduce, scatter
 from pslab.comm import Link, SimWorld
 
 KS = (1, 2, 3, 4, 5, 7, 8)
@@ -145,7 +145,8 @@ def test_binomial(K):
 
 
 @pytest.mark.parametrize("K", KS)
-def test_chunked_ring(K, chunks=3):
+def test_chunked_ring(K):
+    chunks = 3
     for P in lengths(K):
         run = run_all(K, P, "chunked_ring", chunks=chunks)
         traffic = cost.chunked_ring_all_reduce(P, K, chunks, 4)
@@ -289,3 +290,40 @@ def test_layouts_and_groups_of_split(algorithm):
         total = [len(members) * j + sum(members) for j in range(24)]
         assert turned == total
         assert strided == total[::2]
+
+
+class Watched:
+    """A comm that counts its sends and their waits: memory of a send without `wait` may still be read."""
+
+    def __init__(self, comm):
+        self._comm, self.open = comm, 0
+
+    def __getattr__(self, name):
+        return getattr(self._comm, name)
+
+    def isend(self, *args):
+        self.open += 1
+        return Waiting(self, self._comm.isend(*args))
+
+
+class Waiting:
+    def __init__(self, watched, work):
+        self.watched, self.work = watched, work
+
+    def wait(self):
+        self.watched.open -= 1
+        self.work.wait()
+
+
+CALLS = {name: lambda c, x, name=name: all_reduce(c, x, algorithm=name, **CHOICES[name]) for name in CHOICES} | {
+    "reduce": reduce, "gather": gather, "scatter": lambda c, x: scatter(c, [x] * 5 if c.rank == 0 else None)}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_every_send_is_waited_for(call):
+    def watch(comm, x):
+        watched = Watched(comm)
+        call(watched, x)
+        return watched.open
+
+    assert SimWorld(5).run(watch, torch.ones(9)).results == [0] * 5

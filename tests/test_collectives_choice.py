@@ -221,6 +221,8 @@ def test_the_model_and_the_size_decide():
     slow, fast = cost.AlphaBeta(1.0, 1e9), cost.AlphaBeta(0.0, 1e3)
     assert trace_of(5, 999, model=slow) == trace_of(5, 999, algorithm="halving_doubling") != trace_of(5, 999)
     assert trace_of(5, 999, model=fast) == trace_of(5, 999)
+    for link in (Link(1.0, 0.0, 1e9), Link(0.0, 1.0, 1e9)):            # either part of α counts
+        assert trace_of(5, 999, model=link) == trace_of(5, 999, model=slow)
     middle = cost.AlphaBeta(1e-5, 1e8)                   # K = 7: halving–doubling up to 3,360 bytes
     assert cost.ring_from_bytes(7, 1e-5, 1e8, "halving_doubling") == pytest.approx(3_360)
     assert trace_of(7, 835, model=middle) == trace_of(7, 835, algorithm="halving_doubling") != trace_of(7, 835)

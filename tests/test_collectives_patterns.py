@@ -128,6 +128,8 @@ def test_scatter_and_gather(K):
             both = cost.add_traffic(out, back)
             assert ports(run) == list(both.ports)
             assert [e.dst for e in run.trace.events if e.src == root] == [(root + s) % K for s in range(1, K)]
+            into = sorted((e for e in run.trace.events if e.dst == root), key=lambda e: e.start_s)
+            assert [e.src for e in into] == [(root + s) % K for s in range(1, K)], "the right neighbour first"
             assert run.ledger.messages() == 2 * (K - 1)
 
 
