@@ -181,7 +181,7 @@ def _sentences(page: _Page) -> None:
 def _exit(page: _Page, seed: int) -> None:
     question = exit_question("11.9", seed)
     page.head(f"On the way out (seed {seed})")
-    for line in _wrapped(question.text, 98):
+    for line in _wrapped(question.text, 95):
         page.text(line, step=0.0195)
     filled = f"{question.answer:.2f}" if page.answers else BLANK
     page.text(f"Answer: {filled} {question.unit}", weight="bold", step=0.024)
