@@ -98,3 +98,15 @@ def test_different_lengths_are_refused_a_death_is_told_and_the_world_heals():
             with pytest.raises(RankDied, match="rank 2"):
                 world.run(program, 12, True, algorithm)
             assert world.run(program, 12, False, algorithm).results == [True] * 3
+
+
+def test_leaders_pass_on_in_shared_memory(world):
+    """Three leaders or more: their ring relays, and grows its sums in kit memory, as the ring of all ranks does."""
+    def program(comm):
+        x = torch.arange(LARGE).double() * comm.world_size + comm.rank
+        all_reduce(comm, x, algorithm="hierarchical", groups=1)
+        return x
+
+    K = world.world_size
+    for x in world.run(program).results:
+        assert torch.equal(x, torch.arange(LARGE).double() * K * K + K * (K - 1) / 2)
