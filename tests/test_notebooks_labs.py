@@ -156,6 +156,8 @@ def test_two_functions_in_a_cell_are_two_stubs(tmp_path):
 def test_helpers_alone_leave_room(tmp_path):
     text = '# %% answer="9.3"\n### BEGIN SOLUTION\nimport math\ndef helper(): return math.pi\n### END SOLUTION\n'
     assert lab_of(tmp_path, text).cells[0].source == "# room for your own helpers"
+    text = '# %% answer="9.3"\nguess = ...\n### BEGIN SOLUTION\nguess = 4\n### END SOLUTION\n'
+    assert lab_of(tmp_path, text).cells[0].source == "guess = ...\n# put your own above"
 
 
 def test_the_skeleton_of_an_answer_stays(tmp_path):

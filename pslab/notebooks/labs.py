@@ -29,6 +29,7 @@ SOLUTION_ONLY = "solution-only"
 NEEDS_ANSWER = "needs-answer"
 STUDENT_TAGS = (NEEDS_ANSWER, "nbval-ignore-output", "raises-exception")
 ROOM = "# room for your own helpers"
+ABOVE = "# put your own above"
 WRITE = "*Your answer: replace this line.*"
 
 
@@ -126,7 +127,7 @@ def _outermost_stub(region: list[str], before: str, exercise: str) -> list[str]:
             raise ValueError(f"its outermost region holds {ast.unparse(node)[:40]!r}; there, values are set and "
                              "helpers are defined, nothing is run; put the rest into a function")
         names += [name for name in _set_by([node]) if name not in have and name not in names]
-    return [f"{name} = None  # {exercise}: your answer" for name in names] or [ROOM]
+    return [f"{name} = None  # {exercise}: your answer" for name in names] or [ABOVE if have else ROOM]
 
 
 def _set_by(nodes) -> list[str]:
