@@ -179,6 +179,7 @@ def test_one_folder_serves_again_and_the_group_is_gone(world, tmp_path):
         inside = [ddp.run_in_group(comm, dist.get_world_size, folder=folder) for _ in range(2)]
         return inside, dist.is_initialized()
 
+    (tmp_path / "store").write_bytes(b"left behind by a run that was killed")
     assert run(world, 3, again, str(tmp_path)).results == [([3, 3], False)] * 3
 
 
