@@ -461,6 +461,13 @@ def test_a_launcher_that_hung_up_is_not_alive_though_its_exit_is_not_known_yet(m
         assert [result[:2] for result in one.run(ranks_and_pids).results] == [(0, 1)]
 
 
+def test_a_world_outlives_the_launcher_that_was_shut_down():
+    with ProcessWorld(2) as two:
+        two.run(ranks_and_pids)
+        pool.shut_down()
+        assert [result[:2] for result in two.run(ranks_and_pids).results] == [(0, 2), (1, 2)]
+
+
 def test_what_a_rank_started_goes_with_it(pair):
     def program(comm):
         import subprocess

@@ -50,10 +50,12 @@ class Launcher:
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
 
     def alive(self) -> bool:
-        """A launcher that was killed hangs up a moment before its exit can be waited for."""
+        """Neither shut down nor gone. One that was killed hangs up a moment before its exit can be waited for."""
+        if self.owner != os.getpid() or self.control.fileno() < 0 or self.process.poll() is not None:
+            return False
         poller = select.poll()
         poller.register(self.control, 0)                             # a hang-up is told in any case
-        return self.owner == os.getpid() and self.process.poll() is None and not poller.poll(0)
+        return not poller.poll(0)
 
     def spawn(self, request: dict, descriptors: list[int]) -> int:
         """Fork one rank with these descriptors; its pid."""
