@@ -20,7 +20,9 @@ meanings are those of torch.distributed. Each collective is one file, short enou
     ddp              PyTorch's DistributedDataParallel on all this, or on an all-reduce of your own
 """
 
-from . import compress, ddp
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .all_gather import all_gather
 from .all_reduce import all_reduce
 from .all_to_all import all_to_all
@@ -34,3 +36,13 @@ from .scatter import scatter
 
 __all__ = ["all_gather", "all_reduce", "all_reduce_fused", "all_to_all", "barrier", "broadcast", "compress", "ddp",
            "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter"]
+
+if TYPE_CHECKING:
+    from . import compress, ddp
+
+
+def __getattr__(name: str):
+    """`compress` and `ddp` are imported when they are first touched: a ring needs neither."""
+    if name in ("compress", "ddp"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
