@@ -9,8 +9,8 @@ import pytest
 
 @pytest.mark.parametrize(("folder", "share"), [("solutions", 1), ("labs", 0)])
 def test_a_lab_is_graded_for_what_it_is(repo_root, tmp_path, folder, share):
-    command = [sys.executable, "-m", "pslab", "grade", f"{folder}/lab_09_verdict.ipynb", "--lab", "9", "--seed", "a word",
-               "--json", str(tmp_path / "r.json")]
+    command = [sys.executable, "-m", "pslab", "grade", f"{folder}/lab_09_verdict.ipynb", "--lab", "9", "--seed",
+               "a word", "--json", str(tmp_path / "r.json")]
     subprocess.run(command, cwd=repo_root, check=True, timeout=300)
     results = json.loads((tmp_path / "r.json").read_text())
     exercises = (results[0] if isinstance(results, list) else results.get("results", [results])[0])["exercises"]
