@@ -15,7 +15,8 @@ matters; pslab.cost has all of it exactly):
 
 from __future__ import annotations
 
-import pslab  # pslab.cost is loaded where a model is given, and not before
+from typing import TYPE_CHECKING
+
 from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm, Link
 
@@ -26,13 +27,16 @@ from .halving_doubling import halving_doubling
 from .hierarchical import check_groups, hierarchical
 from .ring import ring
 
+if TYPE_CHECKING:                                 # the closed forms are loaded where a model is given, not before
+    from pslab.cost import AlphaBeta
+
 ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "hierarchical")
 _PLAIN = {"ring": ring, "binomial": binomial, "halving_doubling": halving_doubling}
 _CHUNKS = 4
 
 
 def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", chunks: int | None = None,
-               groups: int | list[list[int]] | None = None, model: pslab.cost.AlphaBeta | Link | None = None) -> None:
+               groups: int | list[list[int]] | None = None, model: AlphaBeta | Link | None = None) -> None:
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
@@ -63,13 +67,15 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     copy_back(row, tensor)
 
 
-def choose(payload_bytes: int, K: int, model: pslab.cost.AlphaBeta | Link | None) -> str:
+def choose(payload_bytes: int, K: int, model: AlphaBeta | Link | None) -> str:
     """What `auto` stands for."""
     if model is None:
         return "ring"
+    from pslab import cost
+
     if isinstance(model, Link):
-        model = pslab.cost.AlphaBeta(model.overhead_s + model.latency_s, model.bandwidth_Bps)
-    return pslab.cost.best_all_reduce(payload_bytes, K, model.alpha_s, model.bandwidth_Bps).algorithm
+        model = cost.AlphaBeta(model.overhead_s + model.latency_s, model.bandwidth_Bps)
+    return cost.best_all_reduce(payload_bytes, K, model.alpha_s, model.bandwidth_Bps).algorithm
 
 
 def _check_options(algorithm: str, chunks, groups, model) -> None:
@@ -82,5 +88,8 @@ def _check_options(algorithm: str, chunks, groups, model) -> None:
         raise ValueError(f"chunks={chunks!r}; a whole number of 1 or more is needed")
     if algorithm == "hierarchical" and groups is None:
         raise ValueError("algorithm='hierarchical' needs groups=: the size of a group, or a list of lists of ranks")
-    if model is not None and not isinstance(model, (pslab.cost.AlphaBeta, Link)):
-        raise ValueError(f"model={model!r}; a pslab.cost.AlphaBeta or a pslab.comm.Link is needed")
+    if model is not None and not isinstance(model, Link):
+        from pslab.cost import AlphaBeta
+
+        if not isinstance(model, AlphaBeta):
+            raise ValueError(f"model={model!r}; a pslab.cost.AlphaBeta or a pslab.comm.Link is needed")
