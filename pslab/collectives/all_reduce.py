@@ -23,7 +23,7 @@ from pslab.comm import Comm, Link
 from .binomial import binomial
 from .chunked_ring import chunked_ring
 from .chunks import check_algorithm, check_op, copy_back, flat_inout
-from .halving_doubling import halving_doubling
+from .halving_doubling import PARTNERS, halving_doubling
 from .hierarchical import check_groups, hierarchical
 from .ring import ring
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:                                 # the closed forms are loaded 
     from pslab.cost import AlphaBeta
 
 ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "hierarchical")
-_PLAIN = {"ring": ring, "binomial": binomial, "halving_doubling": halving_doubling}
+_PLAIN = {"ring": ring, "binomial": binomial}
 _CHUNKS = 4
 
 
 def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", chunks: int | None = None,
-               groups: int | list[list[int]] | None = None, model: AlphaBeta | Link | None = None) -> None:
+               groups: int | list[list[int]] | None = None, partner: str | None = None,
+               model: AlphaBeta | Link | None = None) -> None:
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
@@ -46,12 +47,13 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     algorithm  auto, ring, chunked_ring, binomial, halving_doubling or hierarchical; the same on every rank
     chunks     chunked_ring only: how many of each of the K pieces, 4 if not given
     groups     hierarchical only: ranks of each group, its leader first, or the size of a group
+    partner    halving_doubling only: 'near' (if not given) or 'far', which partner comes first; for racks
     model      auto only: α and β by which to choose, from `pslab.cost.fit`, or a Link; the same on every rank
 
         K = 2:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   both: [1, 5, 9]
     """
     check_algorithm(algorithm, ALGORITHMS)
-    _check_options(algorithm, chunks, groups, model)
+    _check_options(algorithm, chunks, groups, partner, model)
     row = flat_inout(tensor)
     travelling_op = check_op(op, row)
     size = comm.world_size
@@ -62,6 +64,8 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
         hierarchical(comm, row, travelling_op, ranks, TAGS["all_reduce"], check_groups(groups, size))
     elif algorithm == "chunked_ring":
         chunked_ring(comm, row, travelling_op, ranks, TAGS["all_reduce"], _CHUNKS if chunks is None else chunks)
+    elif algorithm == "halving_doubling":
+        halving_doubling(comm, row, travelling_op, ranks, TAGS["all_reduce"], partner or "near")
     else:
         _PLAIN[algorithm](comm, row, travelling_op, ranks, TAGS["all_reduce"])
     copy_back(row, tensor)
@@ -78,14 +82,16 @@ def choose(payload_bytes: int, K: int, model: AlphaBeta | Link | None) -> str:
     return cost.best_all_reduce(payload_bytes, K, model.alpha_s, model.bandwidth_Bps).algorithm
 
 
-def _check_options(algorithm: str, chunks, groups, model) -> None:
+def _check_options(algorithm: str, chunks, groups, partner, model) -> None:
     """Each option belongs to one algorithm: given with another, it would be ignored in silence."""
     for name, value, owner in (("chunks", chunks, "chunked_ring"), ("groups", groups, "hierarchical"),
-                               ("model", model, "auto")):
+                               ("partner", partner, "halving_doubling"), ("model", model, "auto")):
         if value is not None and algorithm != owner:
             raise ValueError(f"{name}= belongs to algorithm={owner!r}; this call has algorithm={algorithm!r}")
     if chunks is not None and (isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1):
         raise ValueError(f"chunks={chunks!r}; a whole number of 1 or more is needed")
+    if partner is not None and partner not in PARTNERS:
+        raise ValueError(f"partner={partner!r}; allowed: {', '.join(map(repr, PARTNERS))}")
     if algorithm == "hierarchical" and groups is None:
         raise ValueError("algorithm='hierarchical' needs groups=: the size of a group, or a list of lists of ranks")
     if model is not None and not isinstance(model, Link):

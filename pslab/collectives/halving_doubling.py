@@ -12,19 +12,25 @@ partner gives. Afterwards everyone owns a quarter, complete, and the same pairs 
     double    a b . .      . . c d      a b . .      . . c d      distance 2, a quarter
     double    a b c d      a b c d      a b c d      a b c d      distance 1, half
 
-2·log2 K rounds instead of the ring's 2(K−1), with the same bytes: time 2(log2 K·α + (K−1)/K·P·b·β). The largest
-messages go to the nearest rank. For K that is no power of two, let H be the largest one below it: the K−H ranks above
-first give their tensor to the one H below (fold in), and get the result from there at the end (fold out): two more
-rounds of P elements each. Each piece is completed by one rank and then copied: equal bits on all ranks.
+2·log2 K rounds instead of the ring's 2(K−1), with the same bytes: time 2(log2 K·α + (K−1)/K·P·b·β). On links that are
+all alike the order of the distances does not matter. On racks of g ranks numbered side by side it does:
+
+    partner="near"   1, 2, 4, …     halves stay in the rack, and over its uplink go 2(1 − g/K)·P·b bytes each way
+    partner="far"    …, 4, 2, 1     halves cross, g times as many bytes; rank r completes piece r, as in a reduce-scatter
+
+For K that is no power of two, let H be the largest one below it: the K−H ranks above first give their tensor to the
+one H below (fold in), and get the result from there at the end (fold out): two more rounds of P elements each. Each piece is completed by one rank and then copied: equal bits on all ranks.
 """
 
 from __future__ import annotations
 
 from .chunks import Flat, Pieces, as_mean
 
+PARTNERS = ("near", "far")
 
-def halving_doubling(comm, row: Flat, op: str, ranks: int, tag: int) -> None:
-    """All-reduce `row` in place, and divide it by `ranks`."""
+
+def halving_doubling(comm, row: Flat, op: str, ranks: int, tag: int, partner: str = "near") -> None:
+    """All-reduce `row` in place, and divide it by `ranks`. partner: whether the nearest or the farthest comes first."""
     rank, K = comm.rank, comm.world_size
     H = 1 << (K.bit_length() - 1)
     if rank >= H:                                        # folded: the one H below does the work
@@ -34,15 +40,16 @@ def halving_doubling(comm, row: Flat, op: str, ranks: int, tag: int) -> None:
     if rank + H < K:
         comm.recv(rank + H, tag, out=row, op=op)
     pieces = Pieces(row, H)
-    mine, swaps, distance = (0, H), [], 1                # pieces first … end − 1 are mine to care for
-    while distance < H:
+    mine, swaps = (0, H), []                             # pieces first … end − 1 are mine to care for
+    distances = [1 << bit for bit in range(H.bit_length() - 1)]
+    for distance in distances if partner == "near" else reversed(distances):
         peer, middle = rank ^ distance, sum(mine) // 2
         keep, give = (mine[0], middle), (middle, mine[1])
         if rank & distance:
             keep, give = give, keep
         _swap(comm, pieces.span(*give), pieces.span(*keep), peer, op, tag)
         swaps.append((peer, keep, give))
-        mine, distance = keep, 2 * distance
+        mine = keep
     as_mean(pieces.span(*mine), ranks)
     for peer, keep, give in reversed(swaps):
         _swap(comm, pieces.span(*keep), pieces.span(*give), peer, None, tag)

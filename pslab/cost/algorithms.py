@@ -36,8 +36,10 @@ def binomial_all_reduce(elements: int, K: int, itemsize: int = 4) -> Traffic:
     return add_traffic(binomial_reduce(payload_bytes, K), broadcast(payload_bytes, K))
 
 
-def halving_doubling_all_reduce(elements: int, K: int, itemsize: int = 4) -> Traffic:
+def halving_doubling_all_reduce(elements: int, K: int, itemsize: int = 4, partner: str = "near") -> Traffic:
     """Recursive halving, then doubling, over the H = 2^⌊log2 K⌋ lower ranks; the K − H others are folded in and out.
+
+    partner: 'near' or 'far', which comes first; it decides which ranks get the longer pieces.
 
     Rank 0 keeps the longer half each time, and so receives the longest message of every round: its path is the
     critical one.
@@ -45,10 +47,13 @@ def halving_doubling_all_reduce(elements: int, K: int, itemsize: int = 4) -> Tra
     check_count("K", K, 1)
     H, payload = 1 << (K.bit_length() - 1), check_count("elements", elements)
     sizes, doublings = chunk_sizes(elements, H), H.bit_length() - 1
+    if partner not in ("near", "far"):
+        raise ValueError(f"partner={partner!r}; allowed: 'near', 'far'")
+    bits = range(doublings) if partner == "near" else range(doublings - 1, -1, -1)
     out, into = [0] * K, [0] * K
     for rank in range(H):
         first, end = 0, H
-        for bit in range(doublings):
+        for bit in bits:
             middle = (first + end) // 2
             low, high = sum(sizes[first:middle]), sum(sizes[middle:end])
             upper = rank >> bit & 1
