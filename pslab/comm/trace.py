@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
+
+from .chrome import write_chrome
 
 
 class Event(NamedTuple):
@@ -52,6 +55,10 @@ class Trace:
         for s in self.spans:
             out.append(struct.pack("<q2d", s.rank, s.start_s, s.end_s) + s.what.encode() + b"\0")
         return b"".join(out)
+
+    def to_chrome(self, path: str | Path) -> None:
+        """Write the trace as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing open; see `chrome`."""
+        write_chrome(self, path)
 
     def __len__(self) -> int:
         return len(self.events)
