@@ -16,10 +16,11 @@ partner gives. Afterwards everyone owns a quarter, complete, and the same pairs 
 all alike the order of the distances does not matter. On racks of g ranks numbered side by side it does:
 
     partner="near"   1, 2, 4, …     halves stay in the rack, and over its uplink go 2(1 − g/K)·P·b bytes each way
-    partner="far"    …, 4, 2, 1     halves cross, g times as many bytes; rank r completes piece r, as in a reduce-scatter
+    partner="far"    …, 4, 2, 1     halves cross: g times as many bytes there
 
 For K that is no power of two, let H be the largest one below it: the K−H ranks above first give their tensor to the
-one H below (fold in), and get the result from there at the end (fold out): two more rounds of P elements each. Each piece is completed by one rank and then copied: equal bits on all ranks.
+one H below (fold in), and get the result from there at the end (fold out): two more rounds of P elements each. Each
+piece is completed by one rank and then copied: equal bits on all ranks.
 """
 
 from __future__ import annotations

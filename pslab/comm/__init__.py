@@ -8,13 +8,14 @@
 from .errors import CommError, Deadlock, RankDied, RankError, Stalled, Wait, WireError
 from .face import Comm, Link, Mail, Work
 from .ledger import Ledger
+from .racks import Racks
 from .run import Run
 from .tags import COLLECTIVE_TAGS
 from .trace import Event, Span, Trace
 
 __all__ = ["COLLECTIVE_TAGS", "Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail",
-           "ProcessWorld", "RankDied", "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld", "Trace", "Wait",
-           "WireError", "Work", "decode", "encode"]
+           "ProcessWorld", "Racks", "RankDied", "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld",
+           "Trace", "Wait", "WireError", "Work", "decode", "encode"]
 
 _LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",
          "decode": ".wire", "encode": ".wire",

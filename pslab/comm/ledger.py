@@ -2,6 +2,7 @@
 
     counts[src, dst, kind]     kind: vals | keys | header | retry
     a port is a row (what a rank sent) and a column (what it received) of that cube
+    an uplink is what the ranks of a rack sent to ranks of other racks, and what came from there
 
 A message is counted when it is posted, also when its sender dies before it arrives. Tensors sent from rank to rank are
 `vals`. Of mail, integer tensors are `keys`, other tensors `vals`, and the packed kind and meta `header`.
@@ -24,6 +25,7 @@ class Ledger:
         shape = (world_size, world_size)
         self.counts = np.zeros((*shape, len(KINDS)), np.int64) if counts is None else counts
         self.sent = np.zeros(shape, np.int64) if sent is None else sent
+        self.racks: list[list[int]] | None = None       # ranks of each rack, where the world had some
 
     def add(self, src: int, dst: int, kind: str, payload_bytes: int) -> None:
         self.counts[src, dst, _INDEX[kind]] += payload_bytes
@@ -36,6 +38,16 @@ class Ledger:
         """(bytes out of, bytes into) one rank."""
         cube, rank = self._of(kind), self._rank(rank, "rank")
         return int(cube[rank].sum()), int(cube[:, rank].sum())
+
+    def uplink(self, rack: int, kind: str | None = None) -> tuple[int, int]:
+        """(bytes out of, bytes into) one rack, over the line that its ranks share."""
+        if self.racks is None:
+            raise ValueError(f"uplink({rack}): this run had no racks; SimWorld(..., racks=Racks(...)) has")
+        if not 0 <= rack < len(self.racks):
+            raise ValueError(f"rack={rack}; this run had racks 0..{len(self.racks) - 1}")
+        cube, inside = self._of(kind), self.racks[rack]
+        kept = int(cube[np.ix_(inside, inside)].sum())
+        return int(cube[inside].sum()) - kept, int(cube[:, inside].sum()) - kept
 
     def total(self, kind: str | None = None) -> int:
         """Bytes over all links, each counted once."""

@@ -5,6 +5,7 @@
     carriers   what a rank runs on: a thread or a greenlet
     endpoint   what a rank calls
     lane       ports, and what waits between two ranks
+    uplink     what the ranks of a rack share
     transfer   tensors: a send and a receive meet
     letter     mail
     fast       the short way for the commonest case

@@ -22,14 +22,16 @@ from .kernel import Alarm, Deadline, Kernel, Task, Unwind
 from .lane import Lane
 from .letter import Letter
 from .transfer import Receive, Send, begin, seal_of
+from .uplink import Uplinks
 
 
 class Fabric:
     """The links between the ranks and the records of a run."""
 
     def __init__(self, link: Link, links: dict[tuple[int, int], Link], trace: bool, on_report: Callable | None,
-                 faults: Faults):
+                 faults: Faults, uplinks: Uplinks | None = None):
         self.link, self.links, self.on_report, self.faults = link, links, on_report, faults
+        self.uplinks = uplinks
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
         self.endpoints: list[SimEndpoint] = []
@@ -41,8 +43,8 @@ class Fabric:
         lane = self.endpoints[src].lanes_to.get(dst)
         if lane is None:
             sender, receiver = self.endpoints[src], self.endpoints[dst]
-            lane = Lane(sender, receiver, self.links.get((src, dst), self.link),
-                        self.faults.of_lane(src, dst))
+            make = Lane if self.uplinks is None else self.uplinks.lane
+            lane = make(sender, receiver, self.links.get((src, dst), self.link), self.faults.of_lane(src, dst))
             sender.lanes_to[dst] = receiver.lanes_from[src] = lane
         return lane
 
@@ -51,6 +53,7 @@ class Fabric:
 
     def ledger(self) -> Ledger:
         ledger = Ledger(len(self.endpoints))
+        ledger.racks = None if self.uplinks is None else self.uplinks.racks
         for lane in self.lanes():
             src, dst = lane.sender.rank, lane.receiver.rank
             ledger.counts[src, dst] = lane.vals_bytes, lane.keys_bytes, lane.header_bytes, lane.retry_bytes

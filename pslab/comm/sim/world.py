@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from ..checks import check_start, check_world_size
 from ..errors import CommError, Deadlock, RankDied, Stalled, Wait
 from ..face import Link
+from ..racks import Racks
 from ..run import Run
 from ..trace import Trace
 from . import deadlock
@@ -22,6 +23,7 @@ from .faults import Crash, Faults
 from .kernel import Kernel, Task
 from .standstill import Probe, Standstill
 from .state import fresh_modes
+from .uplink import Uplinks
 from .watch import Hung, Prints, Watch
 
 ENGINES = ("auto", "threads", "greenlets")
@@ -35,6 +37,8 @@ class SimWorld:
     links      {(src, dst): Link} for pairs that differ: a message of that pair takes both of its ports for that link's
                overhead and bandwidth, and that link's latency. There is still one outgoing and one incoming port a
                rank, shared by all its links, so a slow link keeps its ports longer.
+    racks      a `Racks`: ranks that share an uplink to all others. A message between two racks takes both uplinks
+               besides the two ports, each for its own time (see `uplink`). Bytes: `run.ledger.uplink(rack)`
     engine     'threads', 'greenlets', or 'auto': threads up to 64 ranks. Both give the same run.
     seed       of comm.rng, and of the global generators of torch, NumPy and Python that ranks find
     faults     what goes wrong, a `Faults`
@@ -42,7 +46,7 @@ class SimWorld:
     """
 
     def __init__(self, world_size: int, *, link: Link | None = None, links: dict[tuple[int, int], Link] | None = None,
-                 engine: str = "auto", seed: int = 0, faults=None, trace: bool = True):
+                 racks: Racks | None = None, engine: str = "auto", seed: int = 0, faults=None, trace: bool = True):
         check_world_size(world_size, note="1 or more ranks are needed")
         if engine not in ENGINES:
             raise ValueError(f"engine={engine!r}; allowed: {', '.join(map(repr, ENGINES))}")
@@ -53,6 +57,11 @@ class SimWorld:
                 raise ValueError(f"links[{pair}]={other!r}; a Link is needed")
         if link is not None and not isinstance(link, Link):
             raise ValueError(f"link={link!r}; a Link is needed")
+        if racks is not None:
+            if not isinstance(racks, Racks):
+                raise ValueError(f"racks={racks!r}; a Racks is needed, as Racks([[0, 1], [2, 3]], uplink=Link(...))")
+            racks.of(world_size)
+        self.racks = racks
         self.world_size, self.link, self.links = world_size, link or Link(), dict(links or {})
         self.engine = ("threads" if world_size <= MOST_THREADS else "greenlets") if engine == "auto" else engine
         if faults is not None and not isinstance(faults, Faults):
@@ -73,7 +82,8 @@ class SimWorld:
         """
         arguments = check_start(program, args, per_rank, self.world_size, timeout_s)
         kernel = (ThreadKernel if self.engine == "threads" else GreenletKernel)(self.seed)
-        fabric = Fabric(self.link, self.links, self.trace, on_report, self.faults)
+        fabric = Fabric(self.link, self.links, self.trace, on_report, self.faults,
+                        None if self.racks is None else Uplinks(self.racks, self.world_size))
         bodies = {}
         for rank in range(self.world_size):
             task = Task(rank)
