@@ -40,23 +40,23 @@ def chrome_events(trace) -> Iterator[dict]:
     for span, lane in _laned((s.rank, _ns(s.start_s), _ns(s.end_s), s) for s in trace.spans):
         rank, start_ns, end_ns, what = span
         threads.add((rank, 0, lane))
-        found.append((start_ns, _slice(what.what, "program", start_ns, end_ns, rank, _tid(0, lane), {})))
+        found.append((start_ns, _slice(what.what, "program", start_ns, end_ns, _place(rank, 0, lane), {})))
     out = dict(_laned((e.src, _ns(e.start_s), _ns(e.end_s), i) for i, e in enumerate(trace.events)))
     into = dict(_laned((e.dst, _ns(in_port_s(e)), _ns(e.arrive_s), i) for i, e in enumerate(trace.events)))
     lanes = {(way, stretch[3]): lane for way, laned in ((1, out), (2, into)) for stretch, lane in laned.items()}
     for i, event in enumerate(trace.events):
-        out_tid, in_tid = (_tid(way, lanes[way, i]) for way in (1, 2))
+        out_port, in_port = _place(event.src, 1, lanes[1, i]), _place(event.dst, 2, lanes[2, i])
         threads |= {(event.src, 1, lanes[1, i]), (event.dst, 2, lanes[2, i])}
         start_ns, enter_ns, name = _ns(event.start_s), _ns(in_port_s(event)), _name(event)
         args = {"src": event.src, "dst": event.dst, "plane": event.plane, "tag": _tag(event),
                 "bytes": event.payload_bytes, **_moments(event)}
         found += [
-            (start_ns, _slice(f"{name} to rank {event.dst}", "out-port", start_ns, _ns(event.end_s), event.src,
-                              out_tid, args)),
-            (start_ns, _flow("s", i, start_ns, event.src, out_tid)),
-            (enter_ns, _slice(f"{name} from rank {event.src}", "in-port", enter_ns, _ns(event.arrive_s), event.dst,
-                              in_tid, args)),
-            (enter_ns, _flow("f", i, enter_ns, event.dst, in_tid)),
+            (start_ns, _slice(f"{name} to rank {event.dst}", "out-port", start_ns, _ns(event.end_s), out_port,
+                              args)),
+            (start_ns, _flow("s", i, start_ns, out_port)),
+            (enter_ns, _slice(f"{name} from rank {event.src}", "in-port", enter_ns, _ns(event.arrive_s), in_port,
+                              args)),
+            (enter_ns, _flow("f", i, enter_ns, in_port)),
         ]
     yield from _metadata(trace.world_size, threads)
     for _, event in sorted(found, key=lambda pair: pair[0]):
@@ -79,30 +79,28 @@ def _laned(stretches: Iterable[tuple]) -> Iterator[tuple[tuple, int]]:
         yield stretch, lane
 
 
-def _tid(kind: int, lane: int) -> int:
-    return kind * _LANES + lane + _FIRST
+def _place(rank: int, kind: int, lane: int = 0) -> dict:
+    return {"pid": rank + _FIRST, "tid": kind * _LANES + lane + _FIRST}
 
 
-def _slice(name: str, kind: str, start_ns: int, end_ns: int, rank: int, tid: int, args: dict) -> dict:
-    return {"name": name, "cat": kind, "ph": "X", "ts": _us(start_ns), "dur": _us(end_ns - start_ns), "pid": rank + _FIRST,
-            "tid": tid, "args": args}
+def _slice(name: str, kind: str, start_ns: int, end_ns: int, place: dict, args: dict) -> dict:
+    return {"name": name, "cat": kind, "ph": "X", "ts": _us(start_ns), "dur": _us(end_ns - start_ns), **place,
+            "args": args}
 
 
-def _flow(phase: str, number: int, moment_ns: int, rank: int, tid: int) -> dict:
+def _flow(phase: str, number: int, moment_ns: int, place: dict) -> dict:
     binding = {"bp": "e"} if phase == "f" else {}          # ends at the slice around it, not at the next one
-    return {"name": "message", "cat": "flow", "ph": phase, "id": number, "ts": _us(moment_ns), "pid": rank + _FIRST, "tid": tid,
-            **binding}
+    return {"name": "message", "cat": "flow", "ph": phase, "id": number, "ts": _us(moment_ns), **place, **binding}
 
 
 def _metadata(world_size: int, threads: set) -> Iterator[dict]:
     for rank in range(world_size):
-        yield {"name": "process_name", "ph": "M", "pid": rank + _FIRST, "args": {"name": f"rank {rank}"}}
-        yield {"name": "process_sort_index", "ph": "M", "pid": rank + _FIRST, "args": {"sort_index": rank}}
+        for what, args in (("name", {"name": f"rank {rank}"}), ("sort_index", {"sort_index": rank})):
+            yield {"name": f"process_{what}", "ph": "M", "pid": rank + _FIRST, "args": args}
     for rank, kind, lane in sorted(threads):
-        tid = _tid(kind, lane)
-        name = _THREADS[kind] + (f" ({lane + 1})" if lane else "")
-        yield {"name": "thread_name", "ph": "M", "pid": rank + _FIRST, "tid": tid, "args": {"name": name}}
-        yield {"name": "thread_sort_index", "ph": "M", "pid": rank + _FIRST, "tid": tid, "args": {"sort_index": tid}}
+        place, name = _place(rank, kind, lane), _THREADS[kind] + (f" ({lane + 1})" if lane else "")
+        for what, args in (("name", {"name": name}), ("sort_index", {"sort_index": place["tid"]})):
+            yield {"name": f"thread_{what}", "ph": "M", **place, "args": args}
 
 
 def _moments(event) -> dict:
