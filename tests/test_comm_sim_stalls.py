@@ -254,6 +254,22 @@ def test_changing_a_buffer_before_wait_is_found(engine, trace, numbers, when):
         SimWorld(2, engine=engine, trace=trace).run(program)
 
 
+@pytest.mark.parametrize("numbers", [1, 100_001])
+def test_changing_a_buffer_that_is_never_waited_for_is_found_when_it_is_delivered(numbers):
+    def program(comm):
+        x = np.zeros(numbers, np.float32)
+        if comm.rank == 0:
+            comm.isend(x, 1)
+            x[-1] = 1.0
+        else:
+            comm.compute(1.0)
+            comm.recv(0)
+
+    with pytest.raises(CommError, match=r"rank 0: the tensor of isend\(dst=1, tag=0\) at test_comm_sim_stalls.py:\d+ "
+                                        r"in program was changed before its wait\(\), which had not been called"):
+        SimWorld(2).run(program)
+
+
 def test_every_byte_and_every_order_counts_in_a_seal():
     from pslab.comm.sim.transfer import seal_of
     for numbers in (3, 20_000, 40_001):

@@ -7,8 +7,8 @@
 start is the first moment, from ready on, at which the sender's outgoing and the receiver's incoming port are both free
 (see `lane`). The bytes move once, straight from the sender's memory into the receiver's, as soon as the transfer is
 ready and the receiver waits for it: never earlier, so that a program that looks into `out` before wait() is found out.
-(When the sender's wait() comes first, they are put aside there.) A seal, a checksum taken at isend and looked at in
-wait(), tells when the sender changed them in between; `send` needs none, its rank stands still.
+(When the sender's wait() comes first, they are put aside there.) A seal, a checksum taken at isend and looked at when
+the bytes move and in wait(), tells when the sender changed them in between; `send` needs none, its rank stands still.
 """
 
 from __future__ import annotations
@@ -77,14 +77,20 @@ class Send(Half):
             self._block(self.lane.sender, timeout_s)
         if self.error is not None:
             raise ValueError(self.error)
-        if self.seal is not None and self.seal != (
-                zlib.crc32(self.array) if self.payload_bytes <= SMALL_BYTES else seal_of(self.array)):
-            raise CommError(f"rank {self.lane.sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
-                            f"tag={label(self.key[1])}){' at ' + self.where if self.where else ''} was changed before "
-                            f"its wait() ({user_line(1)}); wait first, or send a copy")
+        if self.seal is not None and self.broken():
+            raise CommError(f"{self.told()} was changed before its wait() ({user_line(1)}); wait first, or send a copy")
         if not self.landed:
             self.array = self.array.copy()
         self.done = True
+
+    def broken(self) -> bool:
+        """Whether the bytes are not those of isend."""
+        return self.seal != (zlib.crc32(self.array) if self.payload_bytes <= SMALL_BYTES else seal_of(self.array))
+
+    def told(self) -> str:
+        """Which tensor of whose, for a sentence."""
+        return (f"rank {self.lane.sender.rank}: the tensor of isend(dst={self.lane.receiver.rank}, "
+                f"tag={label(self.key[1])}){' at ' + self.where if self.where else ''}")
 
     def describe(self) -> tuple[str, int | None]:
         dst, tag = self.lane.receiver.rank, self.key[1]
@@ -142,6 +148,9 @@ class Receive(Half):
         send = self.send
         if send.landed:
             return
+        if send.seal is not None and not send.done and send.waiter is None and send.broken():
+            raise CommError(f"{send.told()} was changed before its wait(), which had not been called when the bytes "
+                            "left; wait first, or send a copy")     # a sender that stands in wait() tells it itself
         if self.out is None:
             self.out = arrays.tensor_of(send.array.copy(), send.name)
         else:
