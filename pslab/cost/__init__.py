@@ -9,6 +9,7 @@
     ports         Port, Traffic: bytes per port and direction, α–β seconds, the chunks of tensor_split
     collectives   ring all-reduce, reduce-scatter, all-gather; broadcast; all-to-all; sparse all-gather
     algorithms    trees, halving–doubling, chunked ring, groups with leaders, scatter and gather
+    racks         bytes over the uplinks of racks, by algorithm and rank order; the time on racks
     fitting       α and β from measured times; the fastest all-reduce by them, and where it switches
     compression   half precision, one bit, top-k, PowerSGD: message bytes, and how each is combined
     servers       parameter servers: apart, colocated, dense, sparse
@@ -27,6 +28,7 @@ from .algorithms import (
     gather,
     halving_doubling_all_reduce,
     hierarchical_all_reduce,
+    recursive_doubling_all_reduce,
     scatter,
 )
 from .choose import Choice, choose
@@ -50,6 +52,7 @@ from .compression import (
 from .crossover import crossover_fraction
 from .fitting import AlphaBeta, Best, best_all_reduce, fit, ring_from_bytes
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
+from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 
@@ -67,6 +70,8 @@ __all__ = [
     "accounting_11_9",
     "add_traffic",
     "all_reduce_bytes_even",
+    "all_reduce_links",
+    "all_reduce_on_racks_s",
     "all_to_all",
     "alpha_beta_s",
     "best_all_reduce",
@@ -99,4 +104,5 @@ __all__ = [
     "strategy_port_bytes",
     "top_k_all_gather",
     "top_k_message_bytes",
+    "uplink_bytes",
 ]
