@@ -131,8 +131,9 @@ class Criterion:
 class Exercise:
     """One exercise of a lab. `names` are the functions the student writes, in the order check() is given them.
 
-    difficulty: 1 to 5. prerequisites: ids of exercises or labs. hints: from a nudge to nearly all. chapter_number:
-    '11.9.3'. forbidden: modules that an answer may not import, such as 'pslab.cost' where it asks for a formula.
+    points 0: checked, but not graded. difficulty: 1 to 5. prerequisites: ids of exercises or labs. hints: from a nudge
+    to nearly all. chapter_number: '11.9.3'. forbidden: modules that an answer may not import, such as 'pslab.cost'
+    where it asks for a formula.
     Errors: CourseError where something below is missing or does not add up.
     """
 
@@ -206,5 +207,5 @@ def _problems(e: Exercise):
         if other.id.partition("/")[0] not in (e.lab, e.lab.rstrip("AB")):
             yield f"misconception {other.id!r} is of another lab"
     worth = sum(c.points for c in e.criteria)
-    if worth != e.points or e.points < 1:
+    if worth != e.points:
         yield f"its criteria are worth {worth} points, the exercise {e.points}"
