@@ -166,7 +166,7 @@ def judged(answer: Answer, exercise: Exercise, first: bool = False) -> Row:
 
     public, hidden = cases(exercise.id, STUDENT, SECRET)
     row, started_s = Row(answer, []), time.perf_counter()
-    with Box(Source.of_text(answer.text), forbidden=exercise.forbidden) as box:
+    with Box(Source.of_text(answer.text), forbidden=exercise.forbidden, preload=exercise.preload) as box:
         for criterion in exercise.criteria:
             case = hidden if criterion.hidden else public
             verdict = verdict_of(criterion, exercise, box, case, strict=True)

@@ -90,7 +90,8 @@ def _graded(submission: Submission, exercise: Exercise, order: Order, until_s: f
         return judge(exercise, NoAnswer(TimedOut(f"the time for the whole notebook, {order.limit_s:g} s, was used up "
                                                  "by the exercises before")), public, hidden)
     limits = Limits(wall_s=min(left_s, Limits.wall_s))
-    with Box(source, limits, forbidden=tuple(exercise.forbidden), hidden=order.hidden) as answers:
+    with Box(source, limits, forbidden=tuple(exercise.forbidden), hidden=order.hidden,
+             preload=exercise.preload) as answers:
         return judge(exercise, answers, public, hidden)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import cloudpickle
@@ -117,12 +117,14 @@ class Box:
     limits     of all questions together
     forbidden  modules that this exercise's answer may not import, such as "pslab.cost"
     hidden     folders and files that the answer may not read, beside the course's own solutions and judges
+    preload    modules that are loaded before the first such box, for all that follow
     """
 
     source: Source
     limits: Limits = field(default_factory=Limits)
     forbidden: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
 
     def __enter__(self) -> Answers:
         self._answers = Answers(self)
@@ -149,17 +151,20 @@ class Answers:
 
     def run(self, name: str, world_size: int, *args, per_rank: Sequence[tuple] | None = None, world: str = "sim",
             link: Link | None = None, links: dict | None = None, seed: int = 0, faults: Faults | None = None,
-            trace: bool = True, face: str = "tensors", timeout_s: float = 10.0) -> BoxRun:
+            trace: bool = True, face: str = "tensors", within: Callable | None = None,
+            timeout_s: float = 10.0) -> BoxRun:
         """K ranks of `name(comm, *args)`, or `name(comm, *per_rank[rank])`; `comm` offers the exercise's face only.
 
         face "tensors": rank, world_size, send, recv, isend, irecv, compute, now; "mail": post and poll as well.
         world "sim" takes link, links and faults; world "process" runs K real processes, and link throttles them.
+        within: a program of the course's around it, of which K ranks run: within(function, comm, *args). It is copied,
+        with its whole module, into the student's process, so that module must not hold what judges by.
         """
         _check_run(world_size, args, per_rank, world, links, faults, face)
         asked = {"op": "run", "name": name, "world_size": world_size, "world": world, "face": face, "seed": seed,
                  "trace": trace, "link": link, "links": links, "faults": faults,
                  "arguments": encode([tuple(mine) for mine in per_rank] if per_rank is not None else list(args)),
-                 "per_rank": per_rank is not None}
+                 "per_rank": per_rank is not None, "within": None if within is None else _with_module(within)}
         reply = self._ask(asked, timeout_s, ranks=world_size + 1 if world == "process" else 0)
         return read_run(reply, world_size)
 
@@ -210,7 +215,7 @@ class Answers:
             raise self._unusable.with_traceback(None)
         if self._process is None:
             box = self._box
-            self._process = running().open(box.limits, box.hidden, box.forbidden)
+            self._process = running().open(box.limits, box.hidden, box.forbidden, box.preload)
             cells = [[cell.label, cell.text, cell.needed] for cell in box.source.cells]
             load = {"op": "load", "cells": cells, "pickled": box.source.pickled}
             try:
@@ -256,3 +261,15 @@ def _by_value(table: dict) -> bytes:
     finally:
         for module in fresh:
             cloudpickle.unregister_pickle_by_value(module)
+
+
+def _with_module(function: Callable) -> bytes:
+    """A function of the course's, with the code of its module, which the student's process may not read."""
+    module = sys.modules[function.__module__]
+    if module.__name__ == "__main__":
+        return cloudpickle.dumps(function)
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(function)
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)

@@ -60,7 +60,7 @@ def public_report(exercise: Exercise, functions: dict[str, Callable], *, strict:
         source = Source.of_functions(**functions)
     except AnswerFailed as failed:
         return judge(exercise, _NoAnswer(failed), public)
-    with Box(source, forbidden=exercise.forbidden) as answers:
+    with Box(source, forbidden=exercise.forbidden, preload=exercise.preload) as answers:
         return judge(exercise, answers, public, strict=strict)
 
 

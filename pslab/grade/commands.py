@@ -135,7 +135,8 @@ def check_cells(notebook: Notebook, exercise: Exercise) -> Report:
     source, note = source_for(notebook, exercise)
     if note:
         print(note)
-    with Box(source or notebook.source(exercise.id), forbidden=exercise.forbidden) as answers:
+    with Box(source or notebook.source(exercise.id), forbidden=exercise.forbidden,
+             preload=exercise.preload) as answers:
         return judge(exercise, answers, cases(exercise.id)[0])
 
 

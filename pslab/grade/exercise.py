@@ -134,6 +134,7 @@ class Exercise:
     points 0: checked, but not graded. difficulty: 1 to 5. prerequisites: ids of exercises or labs. hints: from a nudge
     to nearly all. chapter_number: '11.9.3'. forbidden: modules that an answer may not import, such as 'pslab.cost'
     where it asks for a formula.
+    preload: large modules that answers run on, such as 'torch._dynamo': loaded once for all boxes, and not in each.
     Errors: CourseError where something below is missing or does not add up.
     """
 
@@ -155,6 +156,7 @@ class Exercise:
     chapter_number: str | None = None
     kind: str = "code"
     forbidden: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
 
     def __post_init__(self):
         for problem in _problems(self):

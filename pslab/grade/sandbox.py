@@ -86,9 +86,11 @@ class Zygote:
     def alive(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
 
-    def open(self, limits, hidden=(), forbidden=()) -> Process:
+    def open(self, limits, hidden=(), forbidden=(), preload=()) -> Process:
         """A fresh process, ready for questions."""
-        return Process(self, asdict(limits), [os.path.realpath(path) for path in hidden], list(forbidden))
+        wanted = {"hidden": [os.path.realpath(path) for path in hidden], "forbidden": list(forbidden),
+                  "preload": list(preload)}
+        return Process(self, asdict(limits), wanted)
 
     def send(self, request: dict, descriptors: list[int]) -> None:
         with self._lock:
@@ -107,7 +109,7 @@ class Zygote:
 class Process:
     """One student's process. `ask` raises what of failures.py happened there; after most of them it is gone."""
 
-    def __init__(self, zygote: Zygote, limits: dict, hidden: list[str], forbidden: list[str]):
+    def __init__(self, zygote: Zygote, limits: dict, wanted: dict):
         self.limits, self._told, self._ended = limits, b"", None
         self._files = [os.memfd_create(name) for name in ("pslab-board", "pslab-out", "pslab-where")]
         os.ftruncate(self._files[0], BOARD_BYTES)
@@ -117,8 +119,7 @@ class Process:
         for end in (self._socket, self._keeper):
             end.setblocking(False)
         try:
-            zygote.send({"limits": limits, "hidden": hidden, "forbidden": forbidden},
-                        [child.fileno(), keeper.fileno(), *self._files])
+            zygote.send({"limits": limits, **wanted}, [child.fileno(), keeper.fileno(), *self._files])
         finally:
             child.close()
             keeper.close()

@@ -15,9 +15,10 @@ import select
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from . import keeper
+from . import box_child, keeper
 from .box_processes import adopt_orphans, children, kill_tree
 
 
@@ -39,7 +40,7 @@ def _preload() -> None:
 
     from pslab.comm import ProcessWorld, SimWorld  # noqa: F401
 
-    from . import box_child, box_pictures, box_ranks  # noqa: F401
+    from . import box_pictures, box_ranks  # noqa: F401
 
     with contextlib.suppress(ImportError):
         import matplotlib.pyplot  # noqa: F401 - a notebook's first cell usually asks for it
@@ -53,6 +54,18 @@ def _preload() -> None:
     sys.dont_write_bytecode = True
     gc.collect()
     gc.freeze()
+
+
+def _load(modules: list[str]) -> None:
+    """Large modules that an exercise runs on (torch._dynamo takes over a second): once here, not once in each box."""
+    missing = [name for name in modules if name not in sys.modules]
+    for name in missing:
+        with contextlib.suppress(ImportError):            # then the answer meets the same error, and is told
+            import_module(name)
+    if missing:
+        box_child.warm_up()                               # such modules wrap functions of torch: what is untouched now
+        gc.collect()
+        gc.freeze()
 
 
 def _serve(control: socket.socket) -> None:
@@ -77,13 +90,14 @@ def _serve(control: socket.socket) -> None:
             request, descriptors, _, _ = socket.recv_fds(control, 65536, 8)
             if not request:
                 break
-            number += 1
+            number, asked = number + 1, json.loads(request)
+            _load(asked["preload"])
             pid = os.fork()
             if pid == 0:
                 control.close()
                 os.close(wake_read)
                 os.close(wake_write)
-                keeper.keep(json.loads(request), list(descriptors), number)
+                keeper.keep(asked, list(descriptors), number)
             keepers.add(pid)
             for descriptor in descriptors:
                 os.close(descriptor)
