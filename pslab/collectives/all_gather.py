@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import Pieces, check_algorithm, check_dtypes, flat, owned
@@ -38,7 +37,8 @@ def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Ten
     flat(tensor)                                         # refuses what cannot travel
     pieces: list = [None] * comm.world_size
     pieces[comm.rank] = mine = owned(tensor)
-    ring_gather(comm, pieces, TAGS["all_gather"])
+    tag = comm.calling("all_gather", mine.dtype, -1, "ring")
+    ring_gather(comm, pieces, tag)
     check_dtypes(mine.dtype, pieces, "all_gather")
     return pieces
 

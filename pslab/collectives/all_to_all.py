@@ -20,7 +20,6 @@ from collections.abc import Sequence
 
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import check_algorithm, check_dtypes, check_list, owned
@@ -41,10 +40,11 @@ def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> lis
     check_list(tensors, size)
     received: list = [None] * size
     received[rank] = mine = owned(tensors[rank])
+    tag = comm.calling("all_to_all", mine.dtype, -1, "pairwise")
     for step in range(1, size):
         dst, src = (rank + step) % size, (rank - step) % size
-        sending = comm.isend(tensors[dst], dst, TAGS["all_to_all"])
-        received[src] = comm.recv(src, TAGS["all_to_all"])
+        sending = comm.isend(tensors[dst], dst, tag)
+        received[src] = comm.recv(src, tag)
         sending.wait()
     check_dtypes(mine.dtype, received, "all_to_all")
     return received

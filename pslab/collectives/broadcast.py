@@ -17,7 +17,6 @@ ranks are counted from there: place = (rank − src) mod K.
 
 from __future__ import annotations
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import Flat, check_algorithm, check_rank, copy_back, flat, flat_inout
@@ -36,7 +35,8 @@ def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> N
     check_algorithm(algorithm, ("binomial",))
     src = check_rank("src", src, comm.world_size)
     row = flat(tensor) if comm.rank == src else flat_inout(tensor)
-    tree_broadcast(comm, row, src, TAGS["broadcast"])
+    tag = comm.calling("broadcast", row.dtype, len(row), src, "binomial")
+    tree_broadcast(comm, row, src, tag)
     if comm.rank != src:
         copy_back(row, tensor)
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import check_algorithm, check_dtypes, check_rank, flat, owned
@@ -36,12 +35,12 @@ def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto") -> list
     check_algorithm(algorithm, ("direct",))
     rank, size = comm.rank, comm.world_size
     dst = check_rank("dst", dst, size)
-    flat(tensor)                                         # refuses what cannot travel
+    tag = comm.calling("gather", flat(tensor).dtype, -1, dst, "direct")      # flat refuses what cannot travel
     if rank != dst:
-        comm.isend(tensor, dst, TAGS["gather"]).wait()
+        comm.isend(tensor, dst, tag).wait()
         return None
     order = [(rank + step) % size for step in range(1, size)]
-    coming = [comm.irecv(src, TAGS["gather"]) for src in order]      # all at once: none waits for another's latency
+    coming = [comm.irecv(src, tag) for src in order]          # all at once: none waits for another's latency
     pieces: list = [None] * size
     pieces[rank] = mine = owned(tensor)
     for src, work in zip(order, coming):

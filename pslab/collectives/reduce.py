@@ -19,7 +19,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import Flat, check_algorithm, check_op, check_rank, copy_back, flat, flat_inout
@@ -40,7 +39,8 @@ def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str 
     dst = check_rank("dst", dst, comm.world_size)
     row = flat_inout(tensor) if comm.rank == dst else flat(tensor)
     travelling_op = check_op(op, row)
-    tree_reduce(comm, row, travelling_op, dst, TAGS["reduce"], into=row if comm.rank == dst else None)
+    tag = comm.calling("reduce", row.dtype, len(row), dst, op, "binomial")
+    tree_reduce(comm, row, travelling_op, dst, tag, into=row if comm.rank == dst else None)
     if comm.rank == dst:
         if op == "mean":
             row /= comm.world_size

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
@@ -38,9 +37,10 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     check_algorithm(algorithm, ("ring",))
     row = flat(tensor)
     travelling_op = check_op(op, row)
+    tag = comm.calling("reduce_scatter", row.dtype, len(row), op, "ring")
     pieces = Pieces(row, comm.world_size)
     scratch = kit_pieces(comm, pieces) or plain_pieces(pieces)
-    mine = owned(ring_reduce(comm, pieces, travelling_op, TAGS["reduce_scatter"], scratch))
+    mine = owned(ring_reduce(comm, pieces, travelling_op, tag, scratch))
     if op == "mean":
         mine /= comm.world_size
     return mine

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 import torch
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm
 
 from .chunks import check_algorithm, check_list, check_rank, owned
@@ -37,12 +36,14 @@ def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algori
     check_algorithm(algorithm, ("direct",))
     rank, size = comm.rank, comm.world_size
     src = check_rank("src", src, size)
+    if rank == src:
+        check_list(tensors, size)
+    elif tensors is not None:
+        raise ValueError(f"tensors was given by rank {rank}, but src={src}; None is allowed on all other ranks")
+    tag = comm.calling("scatter", None, -1, src, "direct")
     if rank != src:
-        if tensors is not None:
-            raise ValueError(f"tensors was given by rank {rank}, but src={src}; None is allowed on all other ranks")
-        return comm.recv(src, TAGS["scatter"])
-    check_list(tensors, size)
+        return comm.recv(src, tag)
     for step in range(1, size):
         dst = (rank + step) % size
-        comm.isend(tensors[dst], dst, TAGS["scatter"]).wait()
+        comm.isend(tensors[dst], dst, tag).wait()
     return owned(tensors[rank])

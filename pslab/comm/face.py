@@ -24,8 +24,10 @@ import numpy as np
 import torch
 
 from . import arrays
+from .calls import CallLog
 from .checks import is_number
 from .link import Link  # noqa: F401 - part of the face
+from .tags import is_call
 
 MAX_TAG = 2**31 - 1
 
@@ -66,6 +68,7 @@ class Endpoint(ABC):
     rank: int
     world_size: int
     seed: int
+    logs: dict[int, CallLog]            # by ctx
     shares_memory = False
 
     @abstractmethod
@@ -114,6 +117,9 @@ class Comm:
         self._group_rank = {world: group for group, world in enumerate(self.members)}
         self._splits = 0
         self._rng: torch.Generator | None = None
+        self._log = endpoint.logs.get(ctx)
+        if self._log is None:
+            self._log = endpoint.logs[ctx] = CallLog(self.members, ctx)
 
     # ---- tensors ------------------------------------------------------------------------------------------------
 
@@ -175,6 +181,14 @@ class Comm:
     def empty(self, shape, dtype=torch.float32) -> torch.Tensor:
         """An uninitialised tensor in memory that this world sends from without staging."""
         return self._endpoint.empty(shape, arrays.dtype_name(dtype))
+
+    def calling(self, collective: str, dtype=None, size: int = -1, *what) -> int:
+        """The tag for all messages of a collective call that begins now, its arguments being checked (see `calls`).
+
+        `dtype`, `size` (elements; -1 where lengths may differ) and `what` must be equal on all ranks, and then the tag
+        is; another call has another. Nothing is sent.
+        """
+        return self._log.note(collective, dtype, size, what)
 
     # ---- mail ---------------------------------------------------------------------------------------------------
 
@@ -273,7 +287,7 @@ class Comm:
 
 
 def _tag(tag: int) -> int:
-    if not isinstance(tag, (int, np.integer)) or not 0 <= tag <= MAX_TAG:
+    if not isinstance(tag, (int, np.integer)) or not (0 <= tag <= MAX_TAG or is_call(tag)):
         raise ValueError(f"tag={tag!r}; a number from 0 to {MAX_TAG} is needed")
     return int(tag)
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 
 from .. import arrays, wire
+from ..calls import CallLog
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
 from ..tags import label
@@ -51,6 +52,7 @@ class ProcessEndpoint(Tensors, Endpoint):
         self.posted: dict[tuple, deque[RecvWork]] = {}
         self.unexpected: dict[tuple, deque[Incoming]] = {}
         self.letters: dict[int, deque[tuple[float, Mail]]] = {}
+        self.logs: dict[int, CallLog] = {}
         self.late_error: Exception | None = None
         for channel in self.channels:
             if channel is not None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .. import arrays
+from ..calls import CallLog
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
 from ..ledger import Ledger
@@ -64,7 +65,7 @@ class Fabric:
 class SimEndpoint(Endpoint):
     """One rank's door."""
 
-    __slots__ = ("fabric", "kernel", "lanes_from", "lanes_to", "letters", "polling", "rank", "seed", "task",
+    __slots__ = ("fabric", "kernel", "lanes_from", "lanes_to", "letters", "logs", "polling", "rank", "seed", "task",
                  "world_size")
 
     def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, world_size: int, seed: int):
@@ -73,6 +74,7 @@ class SimEndpoint(Endpoint):
         self.lanes_to: dict[int, Lane] = {}
         self.lanes_from: dict[int, Lane] = {}
         self.letters: dict[int, deque[Letter]] = {}
+        self.logs: dict[int, CallLog] = {}
         self.polling: tuple[int, Alarm] | None = None
 
     # ---- tensors ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from .. import arrays, wire
+from ..calls import CallLog
 from ..errors import user_line
 from ..face import Endpoint, Mail
 from ..ledger import KINDS
@@ -58,6 +59,7 @@ class TorchEndpoint(Lines, Endpoint):
         self.posted: dict[tuple, deque[RecvWork]] = {}
         self.unexpected: dict[tuple, deque[tuple]] = {}
         self.letters: dict[int, deque[Mail]] = {}
+        self.logs: dict[int, CallLog] = {}
         self.sending: dict[tuple[int, int], SendWork] = {}        # (dst, number) -> waits for ACK
         self.leaving: list[SendWork] = []                         # accepted; the bytes may be on their way
         self.arriving: dict[tuple[int, int], RecvWork] = {}       # (src, number) -> waits for SENT
