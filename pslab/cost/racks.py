@@ -5,6 +5,7 @@
     ring, alternating                            2(K−1)/K · n · g                                   2(K−1)      g
     halving_doubling, near, rack by rack         2(G−1)/G · n                      2 log2 g         2 log2 G    g
     halving_doubling, far, rack by rack          2(G−1)/G · n · g                  2 log2 g         2 log2 G    g
+    recursive_doubling, rack by rack             log2 G · n · g                    log2 g           log2 G      g
     binomial, rack by rack                       up to log2 G · n · g              2⌈log2 g⌉        2 log2 G    g
     hierarchical, a group a rack                 2(G−1)/G · n                      2⌈log2 g⌉        2(G−1)      1
 
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from .ports import Port, alpha_beta_s, check_count, chunk_sizes
 
-ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "hierarchical")
+ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "recursive_doubling", "hierarchical")
 ORDERS = ("rack by rack", "alternating")
 
 Links = dict[tuple[int, int], int]
@@ -37,6 +38,8 @@ def all_reduce_links(algorithm: str, elements: int, K: int, itemsize: int = 4, *
         links = _ring(elements, list(range(K)))
     elif algorithm == "binomial":
         links = _tree(elements, list(range(K)))
+    elif algorithm == "recursive_doubling":
+        links = {link: elements for link in _halving(elements, K, "near")}          # the same partners, but all of it
     elif algorithm == "halving_doubling":
         links = _halving(elements, K, partner)
     elif algorithm == "hierarchical":
@@ -81,8 +84,8 @@ def all_reduce_on_racks_s(algorithm: str, elements: int, G: int, g: int, *, alph
     """Seconds on G racks of g ranks each, K = G·g, from the table above; a hierarchical group is a rack.
 
     α and β of a rank's port, and of an uplink. Exact in the simulator where all of α is overhead, u ≥ s, and K
-    (chunked_ring: K·chunks, hierarchical: G) divides P; else an estimate, from above. halving_doubling and binomial:
-    G and g must be powers of two.
+    (chunked_ring: K·chunks, hierarchical: G) divides P; else an estimate, from above. For halving_doubling,
+    recursive_doubling and binomial G and g must be powers of two.
     """
     K = check_count("G", G, 1) * check_count("g", g, 1)
     if order not in ORDERS:
@@ -109,7 +112,7 @@ def all_reduce_on_racks_s(algorithm: str, elements: int, G: int, g: int, *, alph
     if algorithm == "hierarchical":
         ring_s = 2 * (G - 1) * across(-(-elements // G), 1) if G > 1 else 0.0
         return 2 * (g - 1).bit_length() * inside(elements) + ring_s
-    if algorithm not in ("halving_doubling", "binomial"):
+    if algorithm not in ("halving_doubling", "recursive_doubling", "binomial"):
         raise ValueError(f"algorithm={algorithm!r}; allowed: {', '.join(ALGORITHMS)}")
     if G & (G - 1) or g & (g - 1):
         raise ValueError(f"G={G}, g={g}: {algorithm} is told for powers of two only")
@@ -117,6 +120,8 @@ def all_reduce_on_racks_s(algorithm: str, elements: int, G: int, g: int, *, alph
     crossing = [(1 << bit) < G if alternating else (1 << bit) >= g for bit in range(rounds)]     # by distance 2^bit
     if algorithm == "binomial":
         return 2 * sum(step(elements, crosses, 1 if alternating else g) for crosses in crossing)
+    if algorithm == "recursive_doubling":
+        return sum(step(elements, crosses, g) for crosses in crossing)
     if partner not in ("near", "far"):
         raise ValueError(f"partner={partner!r}; allowed: 'near', 'far'")
     bits = range(rounds) if partner == "near" else range(rounds - 1, -1, -1)
