@@ -48,7 +48,7 @@ class Once(contracts.Job):
 
     def run(self, answers, trial, **kwargs):
         settings = {**trial.kwargs, **kwargs}
-        if settings.get("world") == "process":                       # not throttled: values and bytes are compared there
+        if settings.get("world") == "process":                       # not throttled: values and bytes are judged there
             return super().run(answers, replace(trial, kwargs={}), **{**settings, "link": None})
         runs = self.kept.setdefault(answers, {})
         key = trial.facts["seed"], str(trial), repr(sorted(settings.items()))
@@ -104,7 +104,7 @@ def how_stuck(table: str) -> str:
 SENTENCES = {
     "0/everyone-sends-first": "Every rank stands in a send and nobody receives; send, and the wait() of an isend, last "
     "until the other side receives, so start with isend, receive, and wait afterwards.",
-    "0/everyone-receives-first": "Every rank waits to receive before anybody has sent; somebody has to start, and isend "
+    "0/everyone-receives-first": "Every rank waits to receive before anybody has sent; somebody must start, and isend "
     "lets all of them start at once.",
     "0/sent-and-never-received": "A tensor was sent that nobody received; to every send belongs one receive, so count "
     "both sides and look at the last round.",

@@ -5,24 +5,13 @@ The text of the questions stands in the notebook, made by `markdown()`; a test h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
-from pslab.grade import Criterion, Exercise, Misconception, Verdict
+from pslab.grade import Exercise
 
+from . import quiz
 
-@dataclass(frozen=True)
-class Question:
-    """`options[i]` is (text, what it would lead to); `right` counts from 1."""
-
-    letter: str
-    name: str
-    text: str
-    options: tuple[tuple[str, str], ...]
-    right: int
-
-    def misconception(self, option: int) -> str:
-        return f"9/option-{self.letter}{option}"
-
+Question = partial(quiz.Question, "9")
 
 QUESTIONS = (
     Question("a", "the dense transformer", "Seven billion parameters, trained with Adam on 64 equal GPUs of 80 GB in "
@@ -77,32 +66,7 @@ QUESTIONS = (
 
 def markdown() -> str:
     """The questions as the notebook shows them."""
-    parts = []
-    for q in QUESTIONS:
-        options = "\n".join(f"{i}. {text}" for i, (text, _) in enumerate(q.options, start=1))
-        parts.append(f"**({q.letter}) {q.name[0].upper()}{q.name[1:]}.** {q.text}\n\n{options}")
-    return "\n\n".join(parts)
-
-
-def _judge(q: Question):
-    def judge(answers, case) -> Verdict:
-        chosen = answers.call("choices")
-        value = chosen.get(q.letter) if isinstance(chosen, dict) else chosen
-        if not isinstance(chosen, dict) or (value is not None and not _is_option(value, q)):
-            return Verdict(False, "{'a': 1, ...}, options counted from 1", repr(value), f"({q.letter})",
-                           "all/bad-value")
-        if value is None:
-            return Verdict(False, f"one of 1 to {len(q.options)}", "nothing", f"({q.letter})", "all/unpicked")
-        text, leads_to = q.options[value - 1]
-        if value != q.right:
-            return Verdict(False, "another option", f"{value}. {text}", f"({q.letter}) {q.name}",
-                           q.misconception(value))
-        return Verdict(True, seen=leads_to)
-    return judge
-
-
-def _is_option(value, q: Question) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= len(q.options)
+    return quiz.markdown(QUESTIONS)
 
 
 QUIZ = Exercise(
@@ -116,7 +80,6 @@ QUIZ = Exercise(
         "bytes.",
         "Two of the four are settled by rhythm, one by capacity for one half of the model, one by bytes alone.",
     ),
-    misconceptions=tuple(Misconception(q.misconception(i), leads_to) for q in QUESTIONS
-                         for i, (_, leads_to) in enumerate(q.options, start=1) if i != q.right),
-    criteria=tuple(Criterion(q.name, _judge(q), 1) for q in QUESTIONS),
+    misconceptions=quiz.misconceptions(QUESTIONS),
+    criteria=quiz.criteria(QUESTIONS),
 )
