@@ -43,12 +43,16 @@ class ProcessEndpoint(Tensors, Endpoint):
             self.by_fd[channel.fd] = channel
             self.poller.register(channel.fd, select.POLLIN)
         self.fields = board.row(rank)
-        self.begin(0, 0, None, False, None)
+        self.tracer = None                        # of a traced run (see `tracer`)
+        self.begin(0, 0, None, None)
 
-    def begin(self, epoch: int, seed: int, link: Link | None, trace: bool, on_report) -> None:
+    def begin(self, epoch: int, seed: int, link: Link | None, on_report) -> None:
         """Forget the run before."""
         self.epoch, self.seed, self.on_report = epoch, seed, on_report
-        self.meter = Meter(self.rank, self.board, link, trace)
+        self.meter = Meter(self.rank, self.board, link)
+        if self.tracer is not None:
+            self.tracer.close()
+            self.tracer = None
         self.posted: dict[tuple, deque[RecvWork]] = {}
         self.unexpected: dict[tuple, deque[Incoming]] = {}
         self.letters: dict[int, deque[tuple[float, Mail]]] = {}
@@ -103,7 +107,6 @@ class ProcessEndpoint(Tensors, Endpoint):
         mail = incoming.letter()
         self.letters.setdefault(incoming.header.ctx, deque()).append((incoming.deliver_s, mail))
         self.fields[notice.PROGRESS] += 1
-        self.meter.log(incoming.header, incoming.src, incoming.deliver_s, "mail", mail.kind)
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a rank's traffic costs and leaves behind: bytes in the ledger, throttled ports, events of the trace.
+"""What a rank's traffic costs and leaves behind: bytes in the ledger, throttled ports.
 
 A throttled link is the simulator's port model in real time. The sender stamps a message with the moment at which its
 own outgoing port is free; the receiver, whose clock is the same on this machine, lets its incoming port begin then or
@@ -12,7 +12,6 @@ import time
 from .. import wire
 from ..face import Link
 from ..ledger import KINDS
-from ..trace import Event
 from .board import Board
 
 VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "header", "retry"))
@@ -21,9 +20,8 @@ VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "
 class Meter:
     """One rank's meter for one run. `link` None: ports are free."""
 
-    def __init__(self, rank: int, board: Board, link: Link | None, trace: bool):
+    def __init__(self, rank: int, board: Board, link: Link | None):
         self.rank, self.link = rank, link
-        self.events: list[Event] | None = [] if trace else None
         self.out_free_s = self.in_free_s = 0.0
         self.began_s = time.monotonic()
         self._counts = memoryview(board.counts[rank].reshape(-1))       # 40 ns a count; NumPy's indexing takes 200
@@ -65,13 +63,3 @@ class Meter:
         size = header.payload_bytes + (header.tag if header.kind == wire.MAIL else 0)     # a letter's own pages count
         self.in_free_s = max(header.stamp_s, self.in_free_s) + self.link.port_s(size)
         return self.in_free_s + self.link.latency_s
-
-    def log(self, header: wire.Header, src: int, deliver_s: float, plane: str, tag: str) -> None:
-        """Record a message that has been received."""
-        if self.events is None:
-            return
-        arrive_s = max(deliver_s, time.monotonic())
-        latency_s = 0.0 if self.link is None else self.link.latency_s
-        moments = (header.stamp_s, header.stamp_s, arrive_s - latency_s, arrive_s, arrive_s)
-        self.events.append(Event(src, self.rank, plane, tag, header.payload_bytes,
-                                 *(moment_s - self.began_s for moment_s in moments)))

@@ -26,6 +26,7 @@ from ..face import Comm
 from .board import Board
 from .endpoint import ProcessEndpoint
 from .memory import Heap, PeerHeap
+from .tracer import Tracer
 
 JOB = struct.Struct("<4sIQ")               # magic, epoch, length; then the pickled job
 ANSWER = struct.Struct("<4scIQ")           # magic, what, epoch, length; then an encoded value
@@ -64,9 +65,13 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
         _adopt(job["surroundings"])                      # first: the program may live in a module of the caller's
         program, args = cloudpickle.loads(job.pop("call"))
         _reseed(f"{job['seed']}/{endpoint.rank}")
-        endpoint.begin(epoch, job["seed"], job["link"], job["trace"],
+        endpoint.begin(epoch, job["seed"], job["link"],
                        lambda value: _answer(control, epoch, REPORT, wire.encode(value)))
-        value = program(Comm(endpoint), *args)
+        if job["trace"]:
+            endpoint.tracer = Tracer(endpoint)
+        comm = Comm(endpoint)
+        comm.model = job["model"]
+        value = program(comm, *args)
         try:
             encoded = wire.encode(value)
         except ValueError as error:
@@ -75,8 +80,7 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
         endpoint.flush()
         sys.stdout.flush()
         sys.stderr.flush()
-        events = [tuple(event) for event in endpoint.meter.events or []]
-        return RESULT, wire.encode([encoded, events])
+        return RESULT, wire.encode([encoded, endpoint.tracer.told() if job["trace"] else None])
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt too: the caller must know
         sys.stdout.flush()
         sys.stderr.flush()

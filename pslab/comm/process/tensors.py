@@ -135,8 +135,6 @@ class Tensors:
             self.credit(incoming)
         work.done, work.deliver_s = True, incoming.deliver_s
         self.fields[notice.PROGRESS] += 1
-        if not header.flags & wire.CONTROL:
-            self.meter.log(header, incoming.src, incoming.deliver_s, "tensor", str(header.tag))
 
     def credit(self, incoming: Incoming) -> None:
         """Tell the sender that what lies in shared memory has been read."""

@@ -26,7 +26,7 @@ class Watch:
         self.on_report, self.live = on_report, live
         self.size = len(ranks.pids)
         self.results: list = [None] * self.size
-        self.events: list = []
+        self.notes: list = [None] * self.size          # for the trace
         self.left = set(range(self.size))
         self.buffers = [bytearray() for _ in range(self.size)]
         self.shown = [0] * self.size
@@ -43,7 +43,7 @@ class Watch:
         self.started_s = time.monotonic()
 
     def until_done(self) -> tuple[list, list, float]:
-        """(results by rank, trace events, seconds); raises the first failure."""
+        """(results by rank, notes for the trace, seconds); raises the first failure."""
         try:
             self._collect()
             seconds = time.monotonic() - self.started_s
@@ -59,7 +59,7 @@ class Watch:
         finally:
             self.ledger = self.ranks.board.ledger()
             self._show()
-        return self.results, self.events, seconds
+        return self.results, self.notes, seconds
 
     def _collect(self) -> None:
         poller, by_fd = select.poll(), {}
@@ -118,7 +118,7 @@ class Watch:
                 raise _raised(rank, value)
             else:
                 self.results[rank] = wire.decode(value[0])
-                self.events += value[1]
+                self.notes[rank] = value[1]
                 self.left.discard(rank)
 
     def _check_deaths(self, timeout_s: float, first: int | None = None) -> None:

@@ -18,13 +18,13 @@ import cloudpickle
 from ..checks import check_start, check_world_size
 from ..face import Link
 from ..run import Run
-from ..trace import Event, Trace
 from . import pool
 from .board import Board
 from .launcher import MAX_FDS
 from .memory import anonymous_file
 from .rank import JOB
 from .sockets import tcp_pair, unix_pair
+from .tracer import joined
 from .watch import Watch
 
 TRANSPORTS = ("auto", "shm", "tcp")
@@ -54,6 +54,7 @@ class ProcessWorld:
             raise ValueError("pin=True needs Linux, which lets a process choose its core")
         self.world_size, self.transport, self.link, self.seed, self.trace = world_size, transport, link, seed, trace
         self.pin = pin
+        self.model = None                   # what pslab.collectives.fit measured; every rank's comm has it
         self._shared = transport == "shm" or (transport == "auto" and sys.platform == "linux")
         self._ranks: Ranks | None = None
         self._epoch = 0
@@ -72,19 +73,19 @@ class ProcessWorld:
             # The blobs come first: what cannot be pickled must not cost the warm ranks.
             calls = [_pickled((program, mine)) for mine in (arguments[:1] if per_rank is None else arguments)]
             surroundings = {"cwd": os.getcwd(), "path": list(sys.path), "environ": {**os.environ, **pool.ONE_THREAD}}
-            job = {"seed": self.seed, "link": self.link, "trace": self.trace, "surroundings": surroundings}
+            job = {"seed": self.seed, "link": self.link, "trace": self.trace, "surroundings": surroundings,
+                   "model": self.model}
             blobs = [_pickled({**job, "call": call}) for call in calls] * (self.world_size if per_rank is None else 1)
             try:
                 ranks = self._warm()
                 self._epoch += 1
                 watch = Watch(ranks, self._epoch, timeout_s, limit_s, on_report, live)
                 watch.start(blobs)
-                results, events, seconds = watch.until_done()
+                results, notes, seconds = watch.until_done()
             except BaseException:
                 self._end()
                 raise
-        events = sorted((Event(*event) for event in events), key=lambda e: (e.received_s, e.src, e.dst))
-        return Run(results, seconds, watch.ledger, Trace(self.world_size, events), watch.prints)
+        return Run(results, seconds, watch.ledger, joined(self.world_size, notes), watch.prints)
 
     def warm_up(self) -> None:
         """Start launcher and ranks now, so that the first run finds them warm."""
