@@ -62,6 +62,8 @@ def test_messages_share_an_uplink_one_after_the_other(engine):
 def test_an_uplink_is_full_duplex_and_each_rack_has_its_own():
     both_ways = SimWorld(4, link=PORT, racks=Racks(2, SLOW)).run(all_at_once, [(0, 2), (3, 1)])
     assert both_ways.results == [5.0, 6.5, 6.5, 5.0]
+    out_of_one = SimWorld(4, link=PORT, racks=Racks([[0, 1], [2], [3]], SLOW)).run(all_at_once, [(0, 2), (1, 3)])
+    assert out_of_one.results == [5.0, 10.0, 6.5, 11.5]                    # two uplinks in, but one uplink out
 
     def into_one(comm):
         works = [comm.irecv(src) for src in (1, 2)] if comm.rank == 0 else [comm.isend(torch.zeros(8), 0)]
