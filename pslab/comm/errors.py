@@ -1,6 +1,7 @@
 """Every way a run can fail, in the user's terms.
 
     Stalled ── Deadlock          nothing moves: a table of who waits for whom, since when, where in the user's code
+        └───── Disagreement      ranks of a group made different collective calls: who called what, and where
     RankDied                     a process is gone (signal or exit code)
     RankError                    a rank raised an exception type that the caller does not know
     WireError                    bytes arrived that are not a message of this run
@@ -32,6 +33,7 @@ class Wait:
     waited_s: float = 0.0
     where: str = ""
     note: str = ""
+    inside: tuple[int, int] | None = None       # (group, number) of the collective call that it waits in
 
     def row(self) -> tuple[str, ...]:
         peer = "anyone" if self.peer is None else f"rank {self.peer}"
@@ -43,15 +45,18 @@ class Wait:
 class Stalled(CommError):
     """Nothing in the world progressed, or a message was left that nobody received.
 
-    `waits` holds one `Wait` a rank; `undelivered` one sentence for each message that nobody received.
+    `waits` holds one `Wait` a rank; `undelivered` one sentence for each message that nobody received; `missing` one for
+    each collective call that some ranks of its group have not made.
     """
 
-    def __init__(self, headline: str, waits: list[Wait] | None = None, undelivered: list[str] | None = None):
+    def __init__(self, headline: str, waits: list[Wait] | None = None, undelivered: list[str] | None = None,
+                 missing: list[str] | None = None):
         self.headline, self.waits, self.undelivered = headline, list(waits or []), list(undelivered or [])
+        self.missing = list(missing or [])
         super().__init__(self._text())
 
     def _text(self) -> str:
-        lines = [self.headline]
+        lines = [self.headline, *self.missing]
         if self.waits:
             lines += table(("rank", "call", "waiting for", "waited", "where", ""), [w.row() for w in self.waits])
         if self.undelivered:
@@ -62,6 +67,26 @@ class Stalled(CommError):
 
 class Deadlock(Stalled):
     """The simulator's `Stalled`: it knows at once that no rank can ever move again."""
+
+
+class Disagreement(Stalled, ValueError):
+    """Ranks of a group made different collective calls (another one, or another op, root, dtype, length, …).
+
+    `calls` holds (ranks, call, where) for each kind of call. Found when messages of such calls wait for each other, or
+    at the end of the run, when they are left over; until then no value of one has got into another.
+    """
+
+    def __init__(self, headline: str, calls: list[tuple[str, str, str]] | None = None, waits: list[Wait] | None = None,
+                 undelivered: list[str] | None = None):
+        self.calls = [tuple(row) for row in calls or ()]
+        super().__init__(headline, waits, undelivered)
+
+    def _text(self) -> str:
+        if not self.calls:
+            return self.headline
+        rows = table(("ranks", "call", "where"), self.calls)
+        return "\n".join([self.headline, *rows, "all ranks of a group must make the same collective calls, with equal "
+                          "arguments, in the same order"])
 
 
 class RankDied(CommError):
@@ -97,6 +122,18 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
             for row in [head, *rows]]
 
 
+def rank_list(ranks) -> str:
+    """0, 1, 2, 5 as 0-2, 5."""
+    runs: list[list[int]] = []
+    for rank in sorted(ranks):
+        if runs and runs[-1][1] == rank - 1:
+            runs[-1][1] = rank
+        else:
+            runs.append([rank, rank])
+    return ", ".join(str(first) if first == last else f"{first}{', ' if last == first + 1 else '-'}{last}"
+                     for first, last in runs)
+
+
 def user_line(depth: int = 1) -> str:
     """`file.py:12 in program` of the innermost frame outside the kit, or, when all are ours, outside this room."""
     return frame_line(sys._getframe(depth))
@@ -112,6 +149,8 @@ def frame_line(frame) -> str:
         name = frame.f_code.co_filename
         if name.startswith(_PACKAGE):
             seen = True
+            if frame.f_code.co_name == "carry_out":             # of a strand: the line that started it
+                return frame.f_locals["where"]
             if ours is None and not name.startswith(room):
                 ours = frame
         elif seen and "importlib" not in name:
@@ -121,9 +160,15 @@ def frame_line(frame) -> str:
 
 
 def _where(frame) -> str:
-    name = frame.f_code.co_filename
+    return place(frame.f_code, frame.f_lasti)
+
+
+def place(code, at: int) -> str:
+    """file:line in function, of the instruction at byte `at` of the code."""
+    name = code.co_filename
     short = "notebook cell" if "ipykernel" in name or name.startswith("<ipython") else os.path.basename(name)
-    return f"{short}:{frame.f_lineno} in {frame.f_code.co_name}"
+    line = next((line for start, end, line in code.co_lines() if start <= at < end), None)
+    return f"{short}:{line or code.co_firstlineno} in {code.co_name}"
 
 
 def _signal_name(number: int) -> str:

@@ -88,6 +88,9 @@ class Endpoint(ABC):
     @abstractmethod
     def report(self, value) -> None: ...
 
+    def strand(self, comm: Comm):
+        raise NotImplementedError
+
     def empty(self, shape, name: str) -> torch.Tensor:
         return arrays.tensor_of(arrays.empty(shape, name), name)
 
@@ -113,9 +116,10 @@ class Comm:
         self.rank = self.members.index(endpoint.rank)
         self.world_size = len(self.members)
         self.device = torch.device("cpu")
+        self.model = None                   # what was measured of this world (pslab.collectives.fit); `auto` goes by it
         self._ctx = ctx
         self._group_rank = {world: group for group, world in enumerate(self.members)}
-        self._splits = 0
+        self._splits, self._strand = 0, None
         self._rng: torch.Generator | None = None
         self._log = endpoint.logs.get(ctx)
         if self._log is None:
@@ -225,7 +229,9 @@ class Comm:
             return None
         mine = sorted((int(k), group_rank) for group_rank, (c, k) in enumerate(table) if c == color)
         ctx = _derived(f"{self._ctx}/{self._splits}/{color}", 7)
-        return type(self)(self._endpoint, [self.members[group_rank] for _, group_rank in mine], ctx)
+        part = type(self)(self._endpoint, [self.members[group_rank] for _, group_rank in mine], ctx)
+        part.model = self.model
+        return part
 
     def barrier(self) -> None:
         """Return when every rank of the group has called it (dissemination: ⌈log2 K⌉ rounds of empty messages)."""
@@ -237,6 +243,16 @@ class Comm:
             self._endpoint.irecv(left, self._ctx, -1, None, None, True).wait()
             work.wait()
             distance *= 2
+
+    def background(self, call, *tensors, writes: bool = False, name: str = "") -> Work:
+        """Start call(twin, *tensors) beside the program, after what this group started before (see `strand`).
+
+        `twin` is a Comm of the same ranks; `wait()` gives what call returns or raises. Until then the tensors (each may
+        be a list of some) must stay untouched. writes: call writes into them.
+        """
+        if self._strand is None:
+            self._strand = self._endpoint.strand(self)
+        return self._strand.start(call, tensors, writes, name or getattr(call, "__name__", "call"))
 
     def now(self) -> float:
         """Seconds since the run began: virtual in the simulator, real elsewhere."""

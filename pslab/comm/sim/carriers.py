@@ -33,6 +33,9 @@ class ThreadKernel(Kernel):
         self.main.carrier = _Baton()
         self._generators.leave(self.main)
 
+    def add(self, task: Task, body) -> None:
+        self._bodies[task] = body
+
     def check(self, me: Task) -> None:
         """A thread keeps its own modes, so its rank may stop at any time."""
 
@@ -54,7 +57,7 @@ class ThreadKernel(Kernel):
             raise_in(self.running.carrier.thread.ident, Unwind)
             self._wait(self.main)
         self._generators.enter(self.main)
-        for task in self.tasks:
+        for task in [*self.tasks, *self.strands]:
             if task.carrier is not None:
                 if not task.ended:
                     self.switch(self.main, task)
@@ -99,8 +102,14 @@ class GreenletKernel(Kernel):
         self._thread = threading.get_ident()
         self.main.carrier = greenlet.getcurrent()
         for task, body in bodies.items():
-            task.carrier = greenlet(self._carry)
-            task.carrier.switch(body)
+            self._make(task, body)
+
+    def add(self, task: Task, body) -> None:
+        self.in_caller(lambda: self._make(task, body))
+
+    def _make(self, task: Task, body) -> None:
+        task.carrier = greenlet(self._carry)
+        task.carrier.switch(body)
 
     def check(self, me: Task) -> None:
         if not _grad_enabled() or _any_autocast():
@@ -133,7 +142,7 @@ class GreenletKernel(Kernel):
             turn.carrier.switch()
 
     def unwind(self) -> None:
-        for task in self.tasks:
+        for task in [*self.tasks, *self.strands]:
             while task.carrier:                 # true while it has begun and not ended
                 self.running = task
                 task.carrier.throw(Unwind)

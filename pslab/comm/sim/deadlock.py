@@ -6,21 +6,29 @@
 
 from __future__ import annotations
 
+from .. import agree
 from ..errors import _PACKAGE, Wait, _where, frame_line
 from ..tags import label
 from .kernel import Kernel, Task
-from .transfer import Receive, Send
+from .strand import IDLE
+from .transfer import Half, Receive, Send
 
 
 def waits(kernel: Kernel) -> list[Wait]:
-    """One row for every rank that waits. Ranks are world ranks, also of calls in a subgroup."""
+    """One row for every rank that waits, and for its strands. Ranks are world ranks, also of calls in a subgroup."""
     rows = []
-    for task in kernel.tasks:
-        if not task.ended and task.waits_for is not None:
+    for task in sorted([*kernel.tasks, *kernel.strands], key=lambda task: task.rank):
+        if not task.ended and task.waits_for not in (None, IDLE):
             call, peer = task.waits_for.describe()
-            rows.append(Wait(task.rank, call, peer, kernel.now - task.since_s, frame_line(kernel.frame(task)),
-                             _note(kernel, task)))
+            rows.append(agree.wait_in(_collective(task), task.rank, call, peer, kernel.now - task.since_s,
+                                      frame_line(kernel.frame(task)), _note(kernel, task)))
     return rows
+
+
+def _collective(task: Task) -> tuple[int, int, str] | None:
+    """The collective call that the task waits in."""
+    half = task.waits_for
+    return agree.inside(task.endpoint.logs, half.key[1]) if isinstance(half, Half) else None
 
 
 def undelivered(fabric) -> list[str]:
@@ -47,8 +55,13 @@ def _sentence(send: Send) -> str:
 def _note(kernel: Kernel, task: Task) -> str:
     half, notes = task.waits_for, []
     peer = half.describe()[1]
-    if peer is None:
+    if peer is None or not isinstance(half, Half):
         return ""
+    if task.endpoint.line:
+        notes.append("in the background")
+        door = task.endpoint.fabric.doors.get((peer, task.endpoint.line))
+        if door is None or door.task.carrier is None:
+            notes.append(f"rank {peer} has started nothing there")
     receiving = isinstance(half, Receive)
     others = half.lane.halves(Send if receiving else Receive)
     tags = ", ".join(map(label, sorted({other.key[1] for other in others if not other.control})))

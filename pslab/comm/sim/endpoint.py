@@ -22,6 +22,7 @@ from .faults import Faults
 from .kernel import Alarm, Deadline, Kernel, Task, Unwind
 from .lane import Lane
 from .letter import Letter
+from .strand import SimStrand
 from .transfer import Receive, Send, begin, seal_of
 from .uplink import Uplinks
 
@@ -36,41 +37,56 @@ class Fabric:
         self.events: list[Event] | None = [] if trace else None
         self.spans: list[Span] | None = [] if trace else None
         self.endpoints: list[SimEndpoint] = []
+        self.doors: dict[tuple[int, int], SimEndpoint] = {}     # of strands: (rank, line) -> a second door of the rank
         self.pauses = 0                 # computes and sleeps begun so far
         self.short_way = not trace and faults == Faults()       # else every message takes the plain way (see `fast`)
 
-    def lane(self, src: int, dst: int) -> Lane:
-        """The lane from src to dst, made at its first use."""
-        lane = self.endpoints[src].lanes_to.get(dst)
+    def door(self, rank: int, line: int) -> SimEndpoint:
+        """The rank's door of its main line (0) or of a strand."""
+        if not line:
+            return self.endpoints[rank]
+        door = self.doors.get((rank, line))
+        if door is None:
+            main = self.endpoints[rank]
+            door = SimEndpoint(self, main.kernel, Task(rank), main.world_size, main.seed)
+            door.line, door.ports, door.unwaited, door.task.endpoint = line, main.ports, main.unwaited, door
+            self.doors[rank, line] = door
+        return door
+
+    def lane(self, src: int, dst: int, line: int) -> Lane:
+        """The lane from src to dst, made at its first use; strands have lanes of their own between the same ports."""
+        sender, receiver = self.door(src, line), self.door(dst, line)
+        lane = sender.lanes_to.get(dst)
         if lane is None:
-            sender, receiver = self.endpoints[src], self.endpoints[dst]
             make = Lane if self.uplinks is None else self.uplinks.lane
             lane = make(sender, receiver, self.links.get((src, dst), self.link), self.faults.of_lane(src, dst))
             sender.lanes_to[dst] = receiver.lanes_from[src] = lane
         return lane
 
     def lanes(self) -> list[Lane]:
-        return [lane for endpoint in self.endpoints for _, lane in sorted(endpoint.lanes_to.items())]
+        doors = [*self.endpoints, *self.doors.values()]
+        return [lane for door in doors for _, lane in sorted(door.lanes_to.items())]
 
     def ledger(self) -> Ledger:
         ledger = Ledger(len(self.endpoints))
         ledger.racks = None if self.uplinks is None else self.uplinks.racks
         for lane in self.lanes():
             src, dst = lane.sender.rank, lane.receiver.rank
-            ledger.counts[src, dst] = lane.vals_bytes, lane.keys_bytes, lane.header_bytes, lane.retry_bytes
-            ledger.sent[src, dst] = lane.messages
+            ledger.counts[src, dst] += lane.vals_bytes, lane.keys_bytes, lane.header_bytes, lane.retry_bytes
+            ledger.sent[src, dst] += lane.messages
         return ledger
 
 
 class SimEndpoint(Endpoint):
-    """One rank's door."""
+    """One rank's door: of its program (line 0), or of a strand, which has the same `ports` and waits by itself."""
 
-    __slots__ = ("fabric", "kernel", "lanes_from", "lanes_to", "letters", "logs", "polling", "rank", "seed", "task",
-                 "world_size")
+    __slots__ = ("fabric", "kernel", "lanes_from", "lanes_to", "letters", "line", "logs", "polling", "ports", "rank",
+                 "seed", "task", "unwaited", "world_size")
 
     def __init__(self, fabric: Fabric, kernel: Kernel, task: Task, world_size: int, seed: int):
         self.fabric, self.kernel, self.task = fabric, kernel, task
         self.rank, self.world_size, self.seed = task.rank, world_size, seed
+        self.line, self.ports, self.unwaited = 0, task, {}
         self.lanes_to: dict[int, Lane] = {}
         self.lanes_from: dict[int, Lane] = {}
         self.letters: dict[int, deque[Letter]] = {}
@@ -80,7 +96,7 @@ class SimEndpoint(Endpoint):
     # ---- tensors ------------------------------------------------------------------------------------------------
 
     def isend(self, array: np.ndarray, name: str, dst: int, ctx: int, tag: int, sync: bool, control: bool) -> Send:
-        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst)
+        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst, self.line)
         where, seal, payload_bytes = "", None, array.nbytes
         if not control:
             lane.vals_bytes += payload_bytes
@@ -94,7 +110,7 @@ class SimEndpoint(Endpoint):
         return send
 
     def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Receive:
-        lane = self.lanes_from.get(src) or self.fabric.lane(src, self.rank)
+        lane = self.lanes_from.get(src) or self.fabric.lane(src, self.rank, self.line)
         array, name = (None, None) if out is None else arrays.out_view(out)
         return Receive(lane, (ctx, tag), out, array, name, op, control).post()
 
@@ -103,13 +119,13 @@ class SimEndpoint(Endpoint):
     def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence, retry: bool = False) -> None:
         if self.kernel.ending:
             raise Unwind
-        receiver = self.fabric.endpoints[dst]
+        receiver = self.fabric.door(dst, self.line)
         letter = Letter(self, receiver, ctx, kind, meta, tensors)
         if receiver is self:
             letter.start_s = letter.end_s = letter.arrive_s = self.kernel.now
             letter.fire()
             return
-        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst)
+        lane = self.lanes_to.get(dst) or self.fabric.lane(self.rank, dst, self.line)
         lane.messages += 1
         if retry:
             lane.retry_bytes += letter.payload_bytes
@@ -157,9 +173,12 @@ class SimEndpoint(Endpoint):
             own = copy.deepcopy(value)
             self.kernel.in_caller(lambda: on_report(self.rank, own))
 
+    def strand(self, comm) -> SimStrand:
+        return SimStrand(comm, self)
+
     def span(self, what: str, began_s: float) -> None:
         """Note how this rank spent its time since began_s."""
-        if self.fabric.spans is not None and self.kernel.now > began_s:
+        if self.fabric.spans is not None and self.kernel.now > began_s and not (self.line and what == "wait"):
             self.fabric.spans.append(Span(self.rank, what, began_s, self.kernel.now))
 
     def _let_pass(self, what: str, seconds: float, waits_for) -> None:

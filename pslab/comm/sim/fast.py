@@ -32,7 +32,7 @@ class SimComm(Comm):
         self._to: Lane | None = None
         self._from: Lane | None = None
         self._blocked: Receive | None = None
-        self._kernel = endpoint.kernel
+        self._kernel, self._task = endpoint.kernel, endpoint.task
         self._short = endpoint.fabric.short_way
 
     def isend(self, tensor, dst: int, tag: int = 0):
@@ -64,7 +64,7 @@ class SimComm(Comm):
                 start_s = target.in_free_s
             source.out_free_s = target.in_free_s = send.due_s = end_s = start_s + (
                 lane.overhead_s + payload_bytes / lane.bandwidth_Bps)
-            kernel.at(end_s + lane.latency_s, target)
+            kernel.at(end_s + lane.latency_s, half.waiter)
             if half.op is None:
                 half.array[...] = tensor
             else:
@@ -94,7 +94,7 @@ class SimComm(Comm):
             half.start_s, half.due_s = lane.take_ports(half.payload_bytes)
             if half.waiter is not None:
                 kernel.at(half.due_s, half.waiter)
-            kernel.at(half.due_s + lane.latency_s, lane.target)
+            kernel.at(half.due_s + lane.latency_s, self._task)
             arrays.land(out, half.array, op, name)
             half.landed = True
             kernel.park(half)
@@ -120,5 +120,5 @@ class SimComm(Comm):
         """A rank is blocked in one recv at a time, so one object serves them all."""
         receive = self._blocked = Receive(None, (), None, None, "", None)
         receive.posted = receive.blocked = True
-        receive.waiter = self._endpoint.task
+        receive.waiter = self._task
         return receive

@@ -71,7 +71,7 @@ class Deadline:
 class Kernel:
     """Virtual time and turns. `park` is the only place where a rank stops and another goes on.
 
-    What carries a rank is said by the two kernels in `carriers`: `prepare`, `check` (whether a
+    What carries a rank is said by the two kernels in `carriers`: `prepare`, `add`, `check` (whether a
     rank may stop now), `switch`, `unwind`, `frame`, `thread_of`.
     """
 
@@ -83,6 +83,7 @@ class Kernel:
         self.running = self.main
         self.ending = False             # the run is over: whoever waits is thrown an Unwind
         self.tasks: list[Task] = []
+        self.strands: list[Task] = []   # second lines of ranks; they wait for work until the run is over
         self._left = 0
         self.failed: Task | None = None
         self._request: tuple[Task, Callable] | None = None
@@ -142,6 +143,12 @@ class Kernel:
         self._request = me, action
         self.switch(me, self.main)
 
+    def branch(self, task: Task, body: Callable[[], None]) -> None:
+        """Give the running rank a second line of execution, which has its first turn when this one waits."""
+        self.strands.append(task)
+        self.add(task, self._beside(task, body))
+        self.at(self.now, task)
+
     def run(self, bodies: dict[Task, Callable], explain: Callable[[Task | None], BaseException | None]) -> None:
         """Run every task's body until all have ended. Raises what a rank raised, or what `explain` makes of it.
 
@@ -186,3 +193,15 @@ class Kernel:
             self._left -= 1
             self.last_end_s = self.now
         return whole
+
+    def _beside(self, task: Task, body: Callable) -> Callable[[], None]:
+        """As _whole, of a strand: the run does not wait for its end."""
+        def beside():
+            try:
+                body()
+            except Unwind:
+                pass
+            except BaseException as error:  # noqa: BLE001 - what it does not keep for a wait() ends the run
+                self.fail(task, error)
+            task.ended = True
+        return beside

@@ -13,14 +13,14 @@ from collections import deque
 
 
 class Lane:
-    """From `sender` to `receiver` (endpoints; `source` and `target` are their tasks, which have the ports)."""
+    """From `sender` to `receiver` (endpoints); `source` and `target` are the tasks that have their ports."""
 
     __slots__ = ("bandwidth_Bps", "faults", "half", "header_bytes", "kernel", "keys_bytes", "latency_s", "messages",
                  "overhead_s", "receiver", "retry_bytes", "sender", "source", "target", "vals_bytes", "waiting")
 
     def __init__(self, sender, receiver, link, faults=None):
         self.sender, self.receiver, self.faults = sender, receiver, faults
-        self.source, self.target, self.kernel = sender.task, receiver.task, sender.kernel
+        self.source, self.target, self.kernel = sender.ports, receiver.ports, sender.kernel
         self.latency_s, self.overhead_s, self.bandwidth_Bps = link.latency_s, link.overhead_s, link.bandwidth_Bps
         self.vals_bytes = self.keys_bytes = self.header_bytes = self.retry_bytes = self.messages = 0
         # What waits for its other half: mostly one Send or Receive at a time, kept in `half`. More of them are in

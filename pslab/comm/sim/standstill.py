@@ -39,7 +39,8 @@ class Probe:
         return True
 
     def fire(self) -> Task | None:
-        kernel, now_s, left = self._kernel, time.monotonic(), [task for task in self._kernel.tasks if not task.ended]
+        kernel, now_s = self._kernel, time.monotonic()
+        left = [task for task in [*kernel.tasks, *kernel.strands] if not task.ended]
         entries = [entry for entries in kernel._at.values() for entry in entries if entry is not self]
         timed = {(entry.alarm.task, entry.alarm.task.since_s) for entry in entries
                  if type(entry) is Deadline and entry.alarm.task is not None}
@@ -59,7 +60,7 @@ class Probe:
         stuck = [(task.rank, task.since_s) for task in left if task not in timed and _unmatched(task.waits_for)]
         if not stuck:
             return None
-        messages = sum(lane.messages for endpoint in self._fabric.endpoints for lane in endpoint.lanes_to.values())
+        messages = sum(lane.messages for lane in self._fabric.lanes())
         return messages, len(left), self._fabric.pauses, stuck
 
 

@@ -14,6 +14,7 @@ from ..errors import CommError, Deadlock, RankDied, Stalled, Wait
 from ..face import Link
 from ..racks import Racks
 from ..run import Run
+from ..strand import check_all_waited
 from ..trace import Trace
 from . import deadlock
 from .carriers import GreenletKernel, ThreadKernel
@@ -23,6 +24,7 @@ from .faults import Crash, Faults
 from .kernel import Kernel, Task
 from .standstill import Probe, Standstill
 from .state import fresh_modes
+from .verdict import verdict
 from .uplink import Uplinks
 from .watch import Hung, Prints, Watch
 
@@ -67,6 +69,7 @@ class SimWorld:
         if faults is not None and not isinstance(faults, Faults):
             raise ValueError(f"faults={faults!r}; a Faults is needed")
         self.seed, self.faults, self.trace = seed, faults or Faults(), trace
+        self.model = None                   # what pslab.collectives.fit measured; every rank's comm has it
         self.faults.check_ranks(world_size)
 
     def run(self, program: Callable, *args, per_rank: Sequence[tuple] | None = None, timeout_s: float = 30.0,
@@ -89,26 +92,24 @@ class SimWorld:
             task = Task(rank)
             task.endpoint = SimEndpoint(fabric, kernel, task, self.world_size, self.seed)
             fabric.endpoints.append(task.endpoint)
-            bodies[task] = _body(task, program, arguments[rank])
+            bodies[task] = _body(task, program, arguments[rank], self.model)
             if rank in self.faults.crash:
                 kernel.at(self.faults.crash[rank], Crash(kernel, task))
 
         def explain(failed: Task | None) -> BaseException | None:
             if failed is None:
-                return Deadlock("deadlock: no rank can ever go on", deadlock.waits(kernel),
-                                deadlock.undelivered(fabric))
+                return verdict(Deadlock, "deadlock: no rank can ever go on", kernel, fabric)
             if isinstance(failed.error, Standstill):
-                return Stalled(f"nothing has moved for {timeout_s:g} s of real time: ranks only look for mail, or wait",
-                               deadlock.waits(kernel), deadlock.undelivered(fabric))
+                return verdict(Stalled, f"nothing has moved for {timeout_s:g} s of real time: ranks only look for mail, "
+                                        "or wait", kernel, fabric)
             return _as_caller_sees_it(failed, kernel, timeout_s)
 
         prints = Prints(kernel, self.world_size)
         try:
             with fresh_modes(), prints, Watch(kernel, timeout_s, Probe(kernel, fabric, timeout_s)):
                 kernel.run(bodies, explain)
-            left = deadlock.undelivered(fabric)
-            if left:
-                raise Stalled("the program ended with tensors that nobody received", [], left)
+            if deadlock.undelivered(fabric):
+                raise verdict(Stalled, "the program ended with tensors that nobody received", kernel, fabric, False)
         except CommError as error:
             error.ledger, error.trace = fabric.ledger(), self._trace(fabric)
             raise
@@ -119,17 +120,18 @@ class SimWorld:
         return Trace(self.world_size, fabric.events or (), fabric.spans or ())
 
 
-def _body(task: Task, program: Callable, args: tuple) -> Callable[[], object]:
+def _body(task: Task, program: Callable, args: tuple, model) -> Callable[[], object]:
     def body():
         comm = SimComm(task.endpoint)
-        if not args:
-            return program(comm)
+        comm.model = model
         try:
             own = copy.deepcopy(args)
         except (TypeError, RuntimeError, copy.Error) as error:
             raise ValueError(f"the arguments of rank {task.rank} cannot be copied ({error}); let the program close "
                              "over what all ranks may share") from error
-        return program(comm, *own)
+        result = program(comm, *own)
+        check_all_waited(task.rank, task.endpoint.unwaited)
+        return result
     return body
 
 
