@@ -7,7 +7,7 @@
     reduce_scatter   all reduced, each keeps its own piece         ring             K−1 steps of P/K
     all_gather       each has a piece, all get all of them         ring             K−1 steps of P/K
     all_reduce       all reduced, all get everything               ring             2(K−1) steps of P/K
-                                                                   and four more: see all_reduce.py
+                                                                   and five more: see all_reduce.py
     all_to_all       each has one tensor for each                  pairwise         K−1 steps
     barrier          all wait for all                              dissemination    ⌈log2 K⌉ rounds
 
@@ -15,6 +15,7 @@ K is the world size of the group, P the number of elements; the group is the `co
 meanings are those of torch.distributed. Each collective is one file, short enough to be read in one sitting; start with
 `reduce_scatter`, then `all_gather`: the ring of `all_reduce` is the one after the other.
 
+    fit              measures a world once; `auto` is then the fastest algorithm for its size there
     fusion           many small tensors in a few buckets: all_reduce_fused
     compress         gradients in fewer bytes: half precision, one bit, top-k, PowerSGD; error feedback
     ddp              PyTorch's DistributedDataParallel on all this, or on an all-reduce of your own
@@ -30,12 +31,13 @@ from .barrier import barrier
 from .broadcast import broadcast
 from .fusion import all_reduce_fused, plan_buckets
 from .gather import gather
+from .measure import fit
 from .reduce import reduce
 from .reduce_scatter import reduce_scatter
 from .scatter import scatter
 
 __all__ = ["all_gather", "all_reduce", "all_reduce_fused", "all_to_all", "barrier", "broadcast", "compress", "ddp",
-           "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter"]
+           "fit", "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter"]
 
 if TYPE_CHECKING:
     from . import compress, ddp

@@ -7,48 +7,51 @@ matters; pslab.cost has all of it exactly):
     ring                2(K−1)              2(K−1)/K · P·b        long tensors, any K           ring.py
     chunked_ring        2(K−1)·m            2(K−1)/K · P·b        long tensors on long lines    chunked_ring.py
     binomial            2⌈log2 K⌉           up to ⌈log2 K⌉ · P·b  short tensors                 binomial.py
-    halving_doubling    2 log2 K            2(K−1)/K · P·b        all, where K is 2^n           halving_doubling.py
+    halving_doubling    2 log2 K            2(K−1)/K · P·b        long ones, where K is 2^n     halving_doubling.py
+    recursive_doubling  log2 K              log2 K · P·b          the shortest tensors          recursive_doubling.py
     hierarchical        2⌈log2 g⌉+2(G−1)    leaders carry most    narrow ways between groups    hierarchical.py
 
-`auto` is the ring, unless a model of the links is given: then the fastest by `pslab.cost.best_all_reduce`.
+`auto` is the fastest of them in a world that was measured (`fit`), or by the model that is given; else the ring.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pslab.comm import COLLECTIVE_TAGS as TAGS
 from pslab.comm import Comm, Link
 
 from .binomial import binomial
+from .choose import CHUNKS, PAIRS, check_model, choose_all_reduce
 from .chunked_ring import chunked_ring
 from .chunks import check_algorithm, check_op, copy_back, flat_inout
 from .halving_doubling import PARTNERS, halving_doubling
 from .hierarchical import check_groups, hierarchical
+from .recursive_doubling import recursive_doubling
 from .ring import ring
 
 if TYPE_CHECKING:                                 # the closed forms are loaded where a model is given, not before
-    from pslab.cost import AlphaBeta
+    from pslab.cost import AlphaBeta, Fitted
 
-ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "hierarchical")
-_PLAIN = {"ring": ring, "binomial": binomial}
-_CHUNKS = 4
+ALGORITHMS = ("ring", "chunked_ring", "binomial", "halving_doubling", "recursive_doubling", "hierarchical")
+_PLAIN = {"ring": ring, "binomial": binomial, "recursive_doubling": recursive_doubling}
 
 
 def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", chunks: int | None = None,
                groups: int | list[list[int]] | None = None, partner: str | None = None,
-               model: AlphaBeta | Link | None = None) -> None:
+               model: Fitted | AlphaBeta | Link | None = None) -> None:
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
                where they differ, and its content is then undefined. Shapes may differ between ranks: only P counts.
                A tensor that is not contiguous is reduced in a contiguous copy and written back
     op         sum, max, min, prod, mean (floating and complex dtypes only); sum of bool is `or`, as in torch
-    algorithm  auto, ring, chunked_ring, binomial, halving_doubling or hierarchical; the same on every rank
+    algorithm  auto, ring, chunked_ring, binomial, halving_doubling, recursive_doubling or hierarchical; the same on
+               every rank
     chunks     chunked_ring only: how many of each of the K pieces, 4 if not given
     groups     hierarchical only: ranks of each group, its leader first, or the size of a group
     partner    halving_doubling only: 'near' (if not given) or 'far', which partner comes first; for racks
-    model      auto only: α and β by which to choose, from `pslab.cost.fit`, or a Link; the same on every rank
+    model      auto only: by which to choose instead of what `fit` measured: a `pslab.cost.Fitted` or AlphaBeta, or a
+               Link; the same on every rank
 
         K = 2:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   both: [1, 5, 9]
     """
@@ -59,27 +62,19 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     size = comm.world_size
     ranks = size if op == "mean" else 1
     if algorithm == "auto":
-        algorithm = choose(row.nbytes, size, model)
+        algorithm = choose_all_reduce(comm, row, model)
+        groups = PAIRS
+    groups = tuple(map(tuple, check_groups(groups, size))) if algorithm == "hierarchical" else None
+    tag = comm.calling("all_reduce", row.dtype, len(row), op, algorithm, chunks, groups, partner)
     if algorithm == "hierarchical":
-        hierarchical(comm, row, travelling_op, ranks, TAGS["all_reduce"], check_groups(groups, size))
+        hierarchical(comm, row, travelling_op, ranks, tag, groups)
     elif algorithm == "chunked_ring":
-        chunked_ring(comm, row, travelling_op, ranks, TAGS["all_reduce"], _CHUNKS if chunks is None else chunks)
+        chunked_ring(comm, row, travelling_op, ranks, tag, CHUNKS if chunks is None else chunks)
     elif algorithm == "halving_doubling":
-        halving_doubling(comm, row, travelling_op, ranks, TAGS["all_reduce"], partner or "near")
+        halving_doubling(comm, row, travelling_op, ranks, tag, partner or "near")
     else:
-        _PLAIN[algorithm](comm, row, travelling_op, ranks, TAGS["all_reduce"])
+        _PLAIN[algorithm](comm, row, travelling_op, ranks, tag)
     copy_back(row, tensor)
-
-
-def choose(payload_bytes: int, K: int, model: AlphaBeta | Link | None) -> str:
-    """What `auto` stands for."""
-    if model is None:
-        return "ring"
-    from pslab import cost
-
-    if isinstance(model, Link):
-        model = cost.AlphaBeta(model.overhead_s + model.latency_s, model.bandwidth_Bps)
-    return cost.best_all_reduce(payload_bytes, K, model.alpha_s, model.bandwidth_Bps).algorithm
 
 
 def _check_options(algorithm: str, chunks, groups, partner, model) -> None:
@@ -94,8 +89,4 @@ def _check_options(algorithm: str, chunks, groups, partner, model) -> None:
         raise ValueError(f"partner={partner!r}; allowed: {', '.join(map(repr, PARTNERS))}")
     if algorithm == "hierarchical" and groups is None:
         raise ValueError("algorithm='hierarchical' needs groups=: the size of a group, or a list of lists of ranks")
-    if model is not None and not isinstance(model, Link):
-        from pslab.cost import AlphaBeta
-
-        if not isinstance(model, AlphaBeta):
-            raise ValueError(f"model={model!r}; a pslab.cost.AlphaBeta or a pslab.comm.Link is needed")
+    check_model(model)

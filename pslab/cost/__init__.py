@@ -11,6 +11,8 @@
     algorithms    trees, halving–doubling, chunked ring, groups with leaders, scatter and gather
     racks         bytes over the uplinks of racks, by algorithm and rank order; the time on racks
     fitting       α and β from measured times; the fastest all-reduce by them, and where it switches
+    predict       seconds of each all-reduce on links with overhead and latency, and the fastest
+    fitted        a world that was measured: its α and β, and by how much each algorithm departs from them
     compression   half precision, one bit, top-k, PowerSGD: message bytes, and how each is combined
     servers       parameter servers: apart, colocated, dense, sparse
     strategies    one step of a recommender: allreduce, server, hybrid
@@ -50,18 +52,23 @@ from .compression import (
     top_k_message_bytes,
 )
 from .crossover import crossover_fraction
+from .fitted import Fitted
 from .fitting import AlphaBeta, Best, best_all_reduce, fit, ring_from_bytes
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
+from .predict import ALL_REDUCES, Fastest, all_reduce_s, fastest_all_reduce
 from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 
 __all__ = [
+    "ALL_REDUCES",
     "STRATEGIES",
     "Accounting119",
     "AlphaBeta",
     "Best",
     "Choice",
+    "Fastest",
+    "Fitted",
     "Port",
     "PortSplit",
     "ServerTraffic",
@@ -72,6 +79,7 @@ __all__ = [
     "all_reduce_bytes_even",
     "all_reduce_links",
     "all_reduce_on_racks_s",
+    "all_reduce_s",
     "all_to_all",
     "alpha_beta_s",
     "best_all_reduce",
@@ -84,6 +92,7 @@ __all__ = [
     "chunked_ring_s",
     "colocated_servers",
     "crossover_fraction",
+    "fastest_all_reduce",
     "fit",
     "gather",
     "half_all_reduce",
@@ -93,6 +102,7 @@ __all__ = [
     "one_bit_message_bytes",
     "parameter_server",
     "power_sgd_all_reduce",
+    "recursive_doubling_all_reduce",
     "ring_all_gather",
     "ring_all_reduce",
     "ring_from_bytes",

@@ -6,6 +6,8 @@
     halving_doubling_all_reduce                   2 log2 K             2(K−1)/K·n           always, each sum with ⌈·⌉
         K not a power of two: H below it          2 log2 H + 2         2(H−1)/H·n + 2n      always
     chunked_ring_all_reduce, m chunks             2(K−1)·m             2(K−1)/K·n           where K·m divides P
+    recursive_doubling_all_reduce                 log2 K               log2 K·n             always
+        K not a power of two: H below it          log2 H + 2           (log2 H + 2)·n       always
     hierarchical_all_reduce, G groups of g        2⌈log2 g⌉ + 2(G−1)   2⌈log2 g⌉·n + ring   see there
     scatter, gather                               K−1                  all that is sent     always
 
@@ -69,6 +71,17 @@ def halving_doubling_all_reduce(elements: int, K: int, itemsize: int = 4, partne
     itemsize = check_count("itemsize", itemsize, 1)
     ports = tuple(Port(sent * itemsize, received * itemsize) for sent, received in zip(out, into))
     return Traffic(ports, 2 * doublings + 2 * (K > H), critical * itemsize)
+
+
+def recursive_doubling_all_reduce(elements: int, K: int, itemsize: int = 4) -> Traffic:
+    """log2 H swaps of everything among the H = 2^⌊log2 K⌋ lower ranks; the K − H others are folded in and out."""
+    H = 1 << (check_count("K", K, 1).bit_length() - 1)
+    payload_bytes = check_count("elements", elements) * check_count("itemsize", itemsize, 1)
+    doublings, folded = H.bit_length() - 1, K - H
+    ports = tuple(Port(n, n) for rank in range(K)
+                  for n in [payload_bytes * (1 if rank >= H else doublings + (rank < folded))])
+    rounds = doublings + 2 * (folded > 0)
+    return Traffic(ports, rounds, rounds * payload_bytes)
 
 
 def chunked_ring_all_reduce(elements: int, K: int, chunks: int, itemsize: int = 4) -> Traffic:

@@ -17,18 +17,36 @@ from typing import NamedTuple
 
 from .ports import alpha_beta_s, check_count
 
-CANDIDATES = ("ring", "binomial", "halving_doubling")
+CANDIDATES = ("ring", "binomial", "halving_doubling", "recursive_doubling")
 
 
 @dataclass(frozen=True)
 class AlphaBeta:
-    """A link: alpha_s seconds a message, and bandwidth_Bps bytes per second (β = 1/bandwidth_Bps)."""
+    """A link: alpha_s seconds a message, and bandwidth_Bps bytes per second (β = 1/bandwidth_Bps).
+
+    overhead_s: the part of alpha_s in which the ports are busy; what is left is latency, in which they are free again.
+    None: all of it, as the textbooks have it. Only chunks and trees gain by the difference.
+    """
 
     alpha_s: float
     bandwidth_Bps: float
+    overhead_s: float | None = None
 
     def __post_init__(self):
         alpha_beta_s(0, 0, self.alpha_s, self.bandwidth_Bps)             # refuses what is none
+        if self.overhead_s is not None and not 0 <= self.overhead_s <= self.alpha_s:
+            raise ValueError(f"overhead_s={self.overhead_s}; a part of alpha_s={self.alpha_s} is needed, or None for "
+                             f"all of it")
+
+    @property
+    def port_alpha_s(self) -> float:
+        """Seconds that a message of no bytes keeps its ports busy."""
+        return self.alpha_s if self.overhead_s is None else self.overhead_s
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of α in which the ports are free again."""
+        return self.alpha_s - self.port_alpha_s
 
     @property
     def beta_s_per_byte(self) -> float:
@@ -85,8 +103,9 @@ def best_all_reduce(payload_bytes: float, K: int, alpha_s: float, bandwidth_Bps:
     """The fastest all-reduce of n = payload_bytes over K ranks in the α–β model; of equally fast ones the first.
 
     Textbook forms, for any n (pieces of n/K): ring 2(K−1)α + 2(K−1)/K·nβ; binomial 2⌈log2 K⌉(α + nβ); halving_doubling
-    2 log2 H·α + 2(H−1)/H·nβ with H = 2^⌊log2 K⌋, and 2(α + nβ) more when H < K. (It has never more rounds or bytes than
-    the tree: in this model the tree is chosen only where it is all there is.)
+    2 log2 H·α + 2(H−1)/H·nβ with H = 2^⌊log2 K⌋; recursive_doubling log2 H·(α + nβ); both 2(α + nβ) more when H < K.
+    (Halving–doubling has never more rounds or bytes than the tree: in this model the tree is chosen only where it is
+    all there is.) For lines with latency, whole elements and the chunked ring: `fastest_all_reduce`.
     """
     check_count("K", K, 1)
     if not 0 <= payload_bytes < float("inf"):
@@ -105,7 +124,8 @@ def ring_from_bytes(K: int, alpha_s: float, bandwidth_Bps: float, instead_of: st
 
     Both are rounds·α + c·nβ, so they meet where n = α·bandwidth·(rounds of the ring − rounds) / (c − c of the ring).
     Binomial: α·bandwidth·((K−1) − ⌈log2 K⌉) / (⌈log2 K⌉ − (K−1)/K). With K ≤ 3 the ring has no more rounds than the
-    others and wins always; against halving_doubling with K = 2^n ≥ 4, which has as few bytes, it never does.
+    tree and halving_doubling, and wins always; where the other has as few bytes and fewer rounds it never does:
+    halving_doubling with K = 2^n ≥ 4, recursive_doubling with K = 2.
     """
     check_count("K", K, 1)
     if instead_of not in CANDIDATES[1:]:
@@ -126,6 +146,9 @@ def _even_form(name: str, n: float, K: int) -> tuple[int, float]:
         return rounds, rounds * n
     H = 1 << (K.bit_length() - 1)
     folded = 2 * (K > H)
+    if name == "recursive_doubling":
+        rounds = H.bit_length() - 1 + folded
+        return rounds, rounds * n
     return 2 * (H.bit_length() - 1) + folded, 2 * (H - 1) * n / H + folded * n
 
 

@@ -64,6 +64,7 @@ class TorchWorld:
             raise ValueError("backend='nccl' needs a GPU that torch can use in every process; here is none")
         self.rank, self.world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         self.seed, self._epoch, self._failed = seed, 0, ""
+        self.model = None             # what pslab.collectives.fit measured; the rank's comm has it
         host = host or listening_host(os.environ)
         self.device = torch.device("cpu")
         if backend == "nccl":
@@ -120,7 +121,9 @@ class TorchWorld:
         began_s = time.monotonic()
         if self.rank < size:
             _reseed(f"{self.seed}/{self.rank}")
-            value = program(TorchComm(self._endpoint, range(size), device=self.device), *arguments[self.rank])
+            comm = TorchComm(self._endpoint, range(size), device=self.device)
+            comm.model = self.model
+            value = program(comm, *arguments[self.rank])
             try:
                 encoded = wire.encode(value) if gather else None
             except ValueError as error:
