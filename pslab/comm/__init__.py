@@ -5,7 +5,7 @@
                         ──>  TorchWorld    the processes that torchrun started, on many machines
 """
 
-from .errors import CommError, Deadlock, RankDied, RankError, Stalled, Wait, WireError
+from .errors import CommError, Deadlock, Disagreement, RankDied, RankError, Stalled, Wait, WireError
 from .face import Comm, Link, Mail, Work
 from .ledger import Ledger
 from .racks import Racks
@@ -13,8 +13,8 @@ from .run import Run
 from .tags import COLLECTIVE_TAGS
 from .trace import Event, Span, Trace
 
-__all__ = ["COLLECTIVE_TAGS", "Comm", "CommError", "Deadlock", "Event", "Faults", "Ledger", "Link", "Mail",
-           "ProcessWorld", "Racks", "RankDied", "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld",
+__all__ = ["COLLECTIVE_TAGS", "Comm", "CommError", "Deadlock", "Disagreement", "Event", "Faults", "Ledger", "Link",
+           "Mail", "ProcessWorld", "Racks", "RankDied", "RankError", "Run", "SimWorld", "Span", "Stalled", "TorchWorld",
            "Trace", "Wait", "WireError", "Work", "decode", "encode"]
 
 _LATE = {"Faults": ".sim", "SimWorld": ".sim", "ProcessWorld": ".process", "TorchWorld": ".torchworld",

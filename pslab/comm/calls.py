@@ -17,7 +17,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 
-from .errors import _where
+from .errors import place
 from .tags import ASKED, ASKED_AT, COUNT, HEADS
 
 KEPT = 16                               # calls of each group that a log remembers
@@ -58,6 +58,24 @@ class CallLog:
         tag = head + ((asked + self._asked + size * _SPREAD & ASKED) << ASKED_AT) + (count & COUNT)
         self.last[count % KEPT] = (tag, name, dtype, size, what, code, frame.f_lasti)
         return tag
+
+    def find(self, tag: int) -> int:
+        """The number of the call that has this tag; 0 where none has that is remembered."""
+        number = self.count - ((self.count - tag) & COUNT)
+        record = self.last[number % KEPT] if self.count - KEPT < number <= self.count else None
+        return number if record is not None and record[0] == tag else 0
+
+    def text(self, number: int) -> str:
+        return call_text(*self.last[number % KEPT][1:5])
+
+    def calls(self) -> list[list]:
+        """[number, call, where] of what is remembered, oldest first."""
+        numbers = range(max(self.count - KEPT, 0) + 1, self.count + 1)
+        return [[number, self.text(number), self._where(number)] for number in numbers]
+
+    def _where(self, number: int) -> str:
+        code, at = self.last[number % KEPT][5:]
+        return code if isinstance(code, str) else place(code, at)
 
 
 def _learn(name: str, dtype, what: tuple) -> tuple[int, int]:

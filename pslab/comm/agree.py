@@ -1,0 +1,101 @@
+"""What the logs of all ranks say when a run stands still: whose collective calls differ, and who has not come.
+
+    group 0, call 7    rank 0  all_reduce(float32[4], op='sum')  a.py:3      differing():  rank 1 asked for another op
+                       rank 1  all_reduce(float32[4], op='max')  a.py:5
+                       rank 2  made 6 calls, waits in recv(src=0)            missing():    rank 2 has not made it
+
+Two logs that differ are proof enough, whatever the ranks do now: the n-th calls of a group must be equal. A rank that
+has not made a call yet may only be late, so it is named as missing when nothing can move any more.
+"""
+
+from __future__ import annotations
+
+from .calls import CallLog
+from .errors import Disagreement, Wait, rank_list
+
+
+def told(logs: dict[int, CallLog]) -> list[list]:
+    """A rank's logs in values that travel: [group, its members, calls made, [[number, call, where], …]] each."""
+    return [[group, list(log.members), log.count, log.calls()] for group, log in logs.items() if log.count]
+
+
+def inside(logs: dict[int, CallLog], tag: int) -> tuple[int, int, str] | None:
+    """(group, number, call) of the collective call that a message with this tag belongs to."""
+    for group, log in logs.items():
+        number = log.find(tag)
+        if number:
+            return group, number, log.text(number)
+    return None
+
+
+def wait_in(found: tuple[int, int, str] | None, rank: int, call: str, *rest) -> Wait:
+    """The row of a rank that waits in `call`: by the collective that it is in (see `inside`), where it is in one."""
+    if found is None:
+        return Wait(rank, call, *rest)
+    peer, waited_s, where, note = rest
+    return Wait(rank, found[2], peer, waited_s, where, "; ".join(filter(None, (f"in {call}", note))), found[:2])
+
+
+def differing(said: dict[int, list], waits: list[Wait] = (), undelivered: list[str] = ()) -> Disagreement | None:
+    """The first call of a group that its ranks made differently; `said` is what each rank `told`."""
+    for group, members in _groups(said).items():
+        made = {rank: {number: (call, where) for number, call, where in calls}
+                for rank in members for which, _, _, calls in said.get(rank, ()) if which == group}
+        for number in sorted({number for calls in made.values() for number in calls}):
+            calls = {rank: by[number] for rank, by in made.items() if number in by}
+            if len({call for call, _ in calls.values()}) > 1:
+                counts = {rank: _count(said, rank, group) for rank in members}
+                late = [rank for rank in members if counts[rank] < number]
+                rows = _gathered(calls) + [(rank_list([rank]), "(has not made it)", _now(rank, waits)) for rank in late]
+                return Disagreement(f"ranks disagree: collective call {number} of ranks {rank_list(members)} is not "
+                                    "the same on all of them", rows, waits, undelivered)
+    return None
+
+
+def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
+    """One sentence for each collective call in which ranks wait and which others of the group have not made."""
+    inside_of: dict[tuple, list[Wait]] = {}
+    for wait in waits:
+        if wait.inside is not None:
+            inside_of.setdefault(tuple(wait.inside), []).append(wait)
+    groups, sentences = _groups(said), []
+    for (group, number), here in sorted(inside_of.items()):
+        members = groups.get(group, ())
+        late = [rank for rank in members if _count(said, rank, group) < number]
+        if late:
+            ranks = [wait.rank for wait in here]
+            verb = "waits" if len(ranks) == 1 else "wait"
+            absent = "; ".join(f"rank {rank} has not made it and {_now(rank, waits)}" for rank in late[:8])
+            more = f"; and {len(late) - 8} more ranks" if len(late) > 8 else ""
+            sentences.append(f"{_ranks(ranks)} {verb} in {here[0].call} at {here[0].where or '-'}, collective call "
+                             f"{number} of ranks {rank_list(members)}: {absent}{more}")
+    return sentences
+
+
+def _groups(said: dict[int, list]) -> dict[int, list[int]]:
+    return {group: members for calls in said.values() for group, members, _, _ in calls}
+
+
+def _count(said: dict[int, list], rank: int, group: int) -> int:
+    return next((count for which, _, count, _ in said.get(rank, ()) if which == group), 0)
+
+
+def _gathered(calls: dict[int, tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """(ranks, call, where), one row for all ranks that made the same call on the same line."""
+    by: dict[tuple[str, str], list[int]] = {}
+    for rank, call in calls.items():
+        by.setdefault(call, []).append(rank)
+    return [(rank_list(ranks), *call) for call, ranks in by.items()]
+
+
+def _now(rank: int, waits: list[Wait]) -> str:
+    wait = next((wait for wait in waits if wait.rank == rank), None)
+    if wait is None or wait.call == "finished":
+        return "has finished"
+    if wait.call == "computing":
+        return "is computing"
+    return f"is in {wait.call}" + (f" at {wait.where}" if wait.where else "")
+
+
+def _ranks(ranks: list[int]) -> str:
+    return f"rank{'s' * (len(ranks) > 1)} {rank_list(ranks)}"
