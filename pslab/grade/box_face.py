@@ -25,6 +25,7 @@ class ExerciseComm:
             setattr(self, name, _guarded(getattr(comm, name)))
 
     def __getattr__(self, name: str):
+        _look_for_rooms(sys._getframe(1))                 # a collective that asks for more than there is
         raise AttributeError(f"the comm of this exercise has no {name!r}; it has "
                              f"{', '.join(sorted(vars(self)))}")
 
