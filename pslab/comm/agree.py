@@ -33,7 +33,9 @@ def wait_in(found: tuple[int, int, str] | None, rank: int, call: str, *rest) -> 
     if found is None:
         return Wait(rank, call, *rest)
     peer, waited_s, where, note = rest
-    return Wait(rank, found[2], peer, waited_s, where, "; ".join(filter(None, (f"in {call}", note))), found[:2])
+    if call != found[2]:
+        note = f"in {call}" + (f"; {note}" if note else "")
+    return Wait(rank, found[2], peer, waited_s, where, note, found[:2])
 
 
 def differing(said: dict[int, list], waits: list[Wait] = (), undelivered: list[str] = ()) -> Disagreement | None:
@@ -65,8 +67,8 @@ def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
         if late:
             ranks = [wait.rank for wait in here]
             verb = "waits" if len(ranks) == 1 else "wait"
-            absent = "; ".join(f"rank {rank} has not made it and {_now(rank, waits)}" for rank in late[:8])
-            more = f"; and {len(late) - 8} more ranks" if len(late) > 8 else ""
+            absent = "; ".join(f"rank {rank} has not made it, it {_now(rank, waits)}" for rank in late[:8])
+            more = f"; nor have {len(late) - 8} more" if len(late) > 8 else ""
             sentences.append(f"{_ranks(ranks)} {verb} in {here[0].call} at {here[0].where or '-'}, collective call "
                              f"{number} of ranks {rank_list(members)}: {absent}{more}")
     return sentences

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from . import arrays
+from . import arrays, groups
 from .calls import CallLog
 from .checks import is_number
 from .link import Link  # noqa: F401 - part of the face
@@ -223,7 +223,8 @@ class Comm:
         """Subgroup of the ranks that gave the same color, ordered by (key, rank); None for color None. Collective."""
         if color is not None and (not isinstance(color, int) or color < 0):
             raise ValueError(f"color={color!r}; a number from 0, or None to stay out, is needed")
-        table = self._exchange(np.array([-1 if color is None else color, key], np.int64))
+        table = groups.exchange(self._endpoint, self.members, self.rank, self._ctx, self.calling("split"),
+                                np.array([-1 if color is None else color, key], np.int64))
         self._splits += 1
         if color is None:
             return None
@@ -235,14 +236,7 @@ class Comm:
 
     def barrier(self) -> None:
         """Return when every rank of the group has called it (dissemination: ⌈log2 K⌉ rounds of empty messages)."""
-        empty, distance = np.empty(0, np.uint8), 1
-        while distance < self.world_size:
-            right = self.members[(self.rank + distance) % self.world_size]
-            left = self.members[(self.rank - distance) % self.world_size]
-            work = self._endpoint.isend(empty, "uint8", right, self._ctx, -1, False, True)
-            self._endpoint.irecv(left, self._ctx, -1, None, None, True).wait()
-            work.wait()
-            distance *= 2
+        groups.meet(self._endpoint, self.members, self.rank, self._ctx, self.calling("barrier"))
 
     def background(self, call, *tensors, writes: bool = False, name: str = "") -> Work:
         """Start call(twin, *tensors) beside the program, after what this group started before (see `strand`).
@@ -282,21 +276,6 @@ class Comm:
         if rank == self.rank and not oneself:
             raise ValueError(f"{argument}={rank} is this rank itself; a rank keeps its own data without sending")
         return self.members[rank]
-
-    def _exchange(self, row: np.ndarray) -> np.ndarray:
-        """Everyone's row, gathered by the group's first rank and sent back: (K, len(row)). Control traffic."""
-        endpoint, first = self._endpoint, self.members[0]
-        table = np.empty((self.world_size, len(row)), row.dtype)
-        if self.rank:
-            endpoint.isend(row, "int64", first, self._ctx, -2, True, True).wait()
-            endpoint.irecv(first, self._ctx, -2, table, None, True).wait()
-            return table
-        table[0] = row
-        for group_rank in range(1, self.world_size):
-            endpoint.irecv(self.members[group_rank], self._ctx, -2, table[group_rank], None, True).wait()
-        for work in [endpoint.isend(table, "int64", dst, self._ctx, -2, True, True) for dst in self.members[1:]]:
-            work.wait()
-        return table
 
     def __repr__(self) -> str:
         return f"Comm(rank {self.rank} of {self.world_size})"

@@ -71,7 +71,7 @@ class RecvWork(Work):
         return self.out
 
     def call(self) -> str:
-        return "barrier()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
+        return f"{label(self.tag)}()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:

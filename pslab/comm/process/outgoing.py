@@ -53,7 +53,7 @@ class SendWork(Work):
             raise self.error
 
     def call(self) -> str:
-        return "barrier()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
+        return f"{label(self.tag)}()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:

@@ -211,7 +211,7 @@ def _refuse(send: Send, receive: Receive) -> None:
 
 
 def _control(tag: int) -> str:
-    return "barrier()" if tag == -1 else "split()"
+    return f"{label(tag)}()"
 
 
 def seal_of(array: np.ndarray) -> int:

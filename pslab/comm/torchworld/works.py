@@ -37,12 +37,12 @@ class SendWork(Work):
 
     def accepted(self) -> None:
         """The receiver is ready."""
-        self.owed = False
         if self.body is not None:
             self.handle = self.endpoint.roads.send(self.body, self.dst, self.device)
+        self.owed = False                   # last: another thread may look
 
     def refused(self, error: Exception) -> None:
-        self.owed, self.error, self.body = False, error, None
+        self.error, self.body, self.owed = error, None, False
 
     def finish(self) -> None:
         """Wait for the bytes to leave: as long as the transfer takes, since the receiver is ready."""
@@ -63,7 +63,7 @@ class SendWork(Work):
             raise self.error
 
     def call(self) -> str:
-        return "barrier() or split()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
+        return f"{label(self.tag)}()" if self.control else f"send(dst={self.dst}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:
@@ -116,7 +116,7 @@ class RecvWork(Work):
         return target
 
     def call(self) -> str:
-        return "barrier() or split()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
+        return f"{label(self.tag)}()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
 
     @property
     def peer(self) -> int:
