@@ -20,10 +20,12 @@ import threading
 import time
 
 from .strand import Handle, Strand, carry_out
+from .tags import label
 
 DOORS = ("isend", "isend_device", "irecv", "irecv_plus", "relay", "post", "poll", "progress", "withdraw", "post_again",
          "flush", "empty", "report")                    # of an endpoint; not every kind has all of them
 PATIENCE_S = 0.05
+LEAVE_S = 5.0                                           # one that is stuck in a transfer to a rank that is gone
 SOMETHING = [(-1, 0)]                                   # for `progress`: an event of no socket
 
 
@@ -32,7 +34,7 @@ class Over(BaseException):
 
 
 class Threaded:
-    """The part of an endpoint that has strands; `shared` is None as long as there are none."""
+    """What endpoints in real time have in common. `shared` is None as long as there are no strands."""
 
     shared: Shared | None = None
 
@@ -51,7 +53,18 @@ class Threaded:
             self.shared = None
 
     def check_strand(self, waited) -> None:
-        """Raise what a strand that waits must know; called again and again."""
+        """Raise what a line that waits must know; called again and again."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def compute(self, seconds: float) -> None:
+        """Computing takes its own time here."""
+
+    def _kept(self) -> str:
+        """What lies here that nobody asked for: the usual trace of a wrong tag."""
+        kept = [f"rank {src} sent tag {label(tag)}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
+        return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""
 
 
 class ThreadHandle(Handle):
@@ -164,7 +177,7 @@ class Shared:
                 strand.fresh.notify_all()
             self.stir()
         for strand in self.strands:
-            strand.thread.join()
+            strand.thread.join(LEAVE_S)
         for name in self.ours:
             if name in self.before:
                 setattr(self.endpoint, name, self.before[name])

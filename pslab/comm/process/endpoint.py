@@ -16,7 +16,7 @@ from .. import arrays, wire
 from ..calls import CallLog
 from ..errors import user_line
 from ..face import Endpoint, Link, Mail
-from ..tags import label
+from ..threads import Threaded
 from . import board as notice
 from .channel import INLINE_LIMIT, Channel, Outgoing
 from .incoming import Incoming, LetterWait, RecvWork
@@ -28,7 +28,7 @@ DRAIN_MS = 1                  # a long letter waits so long for its receiver to 
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
-class ProcessEndpoint(Tensors, Endpoint):
+class ProcessEndpoint(Tensors, Threaded, Endpoint):
     """What ProcessWorld gives rank `rank`. `socks` has a socket for each peer; `heap` is None without shared memory."""
 
     def __init__(self, rank: int, world_size: int, socks: dict, heap, heaps: dict, board):
@@ -151,6 +151,13 @@ class ProcessEndpoint(Tensors, Endpoint):
         if marked:
             self.fields[notice.STATE] = notice.RUNNING
 
+    def check_strand(self, waited) -> None:
+        if self.late_error is not None:
+            error, self.late_error = self.late_error, None
+            raise error
+        if waited.peer is not None and self.channels[waited.peer].closed:
+            raise self.channels[waited.peer].gone()
+
     def withdraw(self, work: RecvWork) -> None:
         """A receive that gave up must not take the message that comes later."""
         waiting = self.posted.get((work.src, work.ctx, work.tag))
@@ -187,20 +194,9 @@ class ProcessEndpoint(Tensors, Endpoint):
     def now(self) -> float:
         return time.monotonic() - self.meter.began_s
 
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def compute(self, seconds: float) -> None:
-        return None
-
     def report(self, value) -> None:
         self.on_report(value)
 
     def empty(self, shape, name):
         array = arrays.empty(shape, name) if self.heap is None else self.heap.empty(shape, name)
         return arrays.tensor_of(array, name)
-
-    def _kept(self) -> str:
-        """What lies here that nobody asked for: the usual trace of a wrong tag."""
-        kept = [f"rank {src} sent tag {label(tag)}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
-        return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""

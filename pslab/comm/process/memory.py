@@ -65,8 +65,8 @@ class Heap:
             os.ftruncate(self.descriptor, self.size)
             block = np.frombuffer(mmap.mmap(self.descriptor, size, offset=offset), np.uint8)
         address = block.ctypes.data
-        bisect.insort(self._starts, address)
         self._blocks[address] = (offset, size)
+        bisect.insort(self._starts, address)
         root = np.frombuffer(memoryview(block), np.uint8)        # every view of the array keeps this one alive
         weakref.finalize(root, self._release, offset, block)
         return root[:count * dtype.itemsize].view(dtype).reshape(shape)
@@ -79,9 +79,12 @@ class Heap:
         at = bisect.bisect_right(self._starts, address) - 1
         if at < 0:
             return None
-        start = self._starts[at]
-        offset, size = self._blocks[start]
-        return offset + address - start if address + array.nbytes <= start + size else None
+        try:
+            start = self._starts[at]
+            offset, size = self._blocks[start]
+        except (IndexError, KeyError):                  # a tensor of another thread's has gone this moment
+            return None
+        return offset + address - start if start <= address and address + array.nbytes <= start + size else None
 
     def _release(self, offset: int, block: np.ndarray) -> None:
         address = block.ctypes.data

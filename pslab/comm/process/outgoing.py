@@ -33,7 +33,7 @@ class SendWork(Work):
         self.owed -= 1
 
     def answered(self, kind: int, error: Exception | None) -> None:
-        self.owed, self.error = (self.owed - 1, None) if error is None else (0, error)
+        self.error, self.owed = (None, self.owed - 1) if error is None else (error, 0)
         self.lent = None
         if self.kept is not None:
             self.endpoint.credit(self.kept)

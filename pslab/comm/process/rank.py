@@ -23,6 +23,7 @@ import torch
 
 from .. import wire
 from ..face import Comm
+from ..strand import check_all_waited
 from .board import Board
 from .endpoint import ProcessEndpoint
 from .memory import Heap, PeerHeap
@@ -72,6 +73,8 @@ def _run(endpoint: ProcessEndpoint, control: socket.socket, epoch: int, blob) ->
         comm = Comm(endpoint)
         comm.model = job["model"]
         value = program(comm, *args)
+        check_all_waited(endpoint.rank, endpoint.unwaited())
+        endpoint.end_strands()
         try:
             encoded = wire.encode(value)
         except ValueError as error:

@@ -133,7 +133,7 @@ class Tensors:
             work.kept = incoming
         elif header.flags & wire.SHARED:
             self.credit(incoming)
-        work.done, work.deliver_s = True, incoming.deliver_s
+        work.deliver_s, work.done = incoming.deliver_s, True        # in this order: another thread may look
         self.fields[notice.PROGRESS] += 1
 
     def credit(self, incoming: Incoming) -> None:

@@ -14,6 +14,7 @@ nothing is in the way, and nothing is paid.
 
 from __future__ import annotations
 
+import threading
 import time
 
 from .. import wire
@@ -36,7 +37,7 @@ class Tracer:
         self.sent: list[list] = []
         self.received: list[list] = []              # [src, plane, number, read from, arrive, received]
         self.spans: list[tuple[str, float, float]] = []
-        self.left_s, self.depth = self.began_s, 0
+        self.left_s, self.depth, self.thread = self.began_s, 0, threading.get_ident()
         self._leaving: dict[SendWork, list] = {}    # whose bytes have not left yet
         self._landing: dict[RecvWork, list] = {}
         self._here_s: dict[Incoming, float] = {}    # all bytes came, nobody asked yet
@@ -58,12 +59,16 @@ class Tracer:
 
     def enter(self) -> float:
         now_s = time.monotonic()
+        if threading.get_ident() != self.thread:            # a strand: what it waits for is not the rank's own time
+            return now_s
         if not self.depth:
             self._span("compute", self.left_s, now_s)
         self.depth += 1
         return now_s
 
     def leave(self, what: str = "", since_s: float = 0.0) -> float:
+        if threading.get_ident() != self.thread:
+            return time.monotonic()
         self.depth -= 1
         now_s = self.left_s = time.monotonic()
         if what:

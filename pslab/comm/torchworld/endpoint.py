@@ -24,7 +24,7 @@ from ..calls import CallLog
 from ..errors import user_line
 from ..face import Endpoint, Mail
 from ..ledger import KINDS
-from ..tags import label
+from ..threads import Threaded
 from .channel import Channel, Lines
 from .watch import Watch
 from .works import LetterWait, RecvWork, SendWork, letter
@@ -37,7 +37,7 @@ VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
-class TorchEndpoint(Lines, Endpoint):
+class TorchEndpoint(Lines, Threaded, Endpoint):
     """What TorchWorld gives rank `rank`: `socks` has a connected socket for each peer, `roads` carry payloads."""
 
     def __init__(self, rank: int, world_size: int, socks: dict, roads):
@@ -262,10 +262,7 @@ class TorchEndpoint(Lines, Endpoint):
         """Make progress until `waited.done`; TimeoutError after timeout_s; what the watch finds is raised here."""
         since_s = time.monotonic()
         while not waited.done:
-            self.watch_of_run.check()
-            if self.late_error is not None:
-                error, self.late_error = self.late_error, None
-                raise error
+            self.check_strand(waited)
             spent_s = time.monotonic() - since_s
             patience_s = PATIENCE_S if spent_s < PATIENCE_S else self.watch_of_run.beat_s
             left_s = patience_s if timeout_s is None else max(min(patience_s, timeout_s - spent_s), 0)
@@ -279,6 +276,12 @@ class TorchEndpoint(Lines, Endpoint):
             if spent_s >= PATIENCE_S and self.watch_of_run.beat_is_due():
                 self.watch_of_run.waits(waited, since_s, user_line(2), self._kept())
 
+    def check_strand(self, waited) -> None:
+        self.watch_of_run.check()
+        if self.late_error is not None:
+            error, self.late_error = self.late_error, None
+            raise error
+
     def hung_up(self, peer: int) -> None:
         self.watch_of_run.lost(peer)
 
@@ -287,16 +290,5 @@ class TorchEndpoint(Lines, Endpoint):
     def now(self) -> float:
         return time.monotonic() - self.began_s
 
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def compute(self, seconds: float) -> None:
-        return None
-
     def report(self, value) -> None:
         self.watch_of_run.report(value)
-
-    def _kept(self) -> str:
-        """What lies here that nobody asked for: the usual trace of a wrong tag."""
-        kept = [f"rank {src} sent tag {label(tag)}" for (src, _, tag), q in self.unexpected.items() if q and tag >= 0]
-        return "here, not asked for: " + "; ".join(kept[:3]) if kept else ""

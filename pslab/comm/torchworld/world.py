@@ -27,6 +27,7 @@ from ..errors import CommError
 from ..ledger import Ledger
 from ..process.rank import _reseed, _told
 from ..run import Run
+from ..strand import check_all_waited
 from ..trace import Trace
 from .comm import TorchComm
 from .endpoint import TorchEndpoint
@@ -124,6 +125,8 @@ class TorchWorld:
             comm = TorchComm(self._endpoint, range(size), device=self.device)
             comm.model = self.model
             value = program(comm, *arguments[self.rank])
+            check_all_waited(self.rank, self._endpoint.unwaited())
+            self._endpoint.end_strands()
             try:
                 encoded = wire.encode(value) if gather else None
             except ValueError as error:
@@ -138,6 +141,7 @@ class TorchWorld:
 
     def _fail(self, error: BaseException, watch: Watch) -> None:
         """Tell the others why, for at most FAREWELL_S, and hang up."""
+        self._endpoint.end_strands()
         self._failed = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         everyone_has_it = len(watch.finished) == self.world_size            # a verdict that all ranks reach alike
         reason = watch.reason or {"kind": "error", "rank": self.rank, "told": _told(error)}
