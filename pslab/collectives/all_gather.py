@@ -18,23 +18,27 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import Pieces, check_algorithm, check_dtypes, flat, owned
 
 
-def all_gather(comm: Comm, tensor, *, algorithm: str = "auto") -> list[torch.Tensor]:
+def all_gather(comm: Comm, tensor, *, algorithm: str = "auto", async_op: bool = False) -> list[torch.Tensor] | Work:
     """The tensors of all ranks, in rank order, on every rank.
 
     tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
                (ValueError where they differ); read only
     algorithm  auto or ring
+    async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    K tensors; entry r has the shape of rank r's tensor. All are the caller's own, its own piece a copy
 
         K = 2:   rank 0: [1, 2, 3], rank 1: [4]   ->   both: [tensor([1, 2, 3]), tensor([4])]
     """
     check_algorithm(algorithm, ("ring",))
     flat(tensor)                                         # refuses what cannot travel
+    if async_op:
+        return start(comm, all_gather, tensor, algorithm=algorithm)
     pieces: list = [None] * comm.world_size
     pieces[comm.rank] = mine = owned(tensor)
     tag = comm.calling("all_gather", mine.dtype, -1, "ring")

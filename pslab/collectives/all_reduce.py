@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pslab.comm import Comm, Link
+from pslab.comm import Comm, Link, Work
 
+from .background import start
 from .binomial import binomial
 from .choose import CHUNKS, PAIRS, check_model, choose_all_reduce
 from .chunked_ring import chunked_ring
@@ -38,7 +39,7 @@ _PLAIN = {"ring": ring, "binomial": binomial, "recursive_doubling": recursive_do
 
 def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", chunks: int | None = None,
                groups: int | list[list[int]] | None = None, partner: str | None = None,
-               model: Fitted | AlphaBeta | Link | None = None) -> None:
+               model: Fitted | AlphaBeta | Link | None = None, async_op: bool = False) -> Work | None:
     """Replace `tensor`, on every rank, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape and any P (0 and less than K too), the same P and dtype on every rank; ValueError
@@ -52,6 +53,7 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     partner    halving_doubling only: 'near' (if not given) or 'far', which partner comes first; for racks
     model      auto only: by which to choose instead of what `fit` measured: a `pslab.cost.Fitted` or AlphaBeta, or a
                Link; the same on every rank
+    async_op   True: return a Work at once, and go on in the background (see background.py)
 
         K = 2:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   both: [1, 5, 9]
     """
@@ -59,6 +61,9 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     _check_options(algorithm, chunks, groups, partner, model)
     row = flat_inout(tensor)
     travelling_op = check_op(op, row)
+    if async_op:
+        return start(comm, all_reduce, tensor, writes=True, op=op, algorithm=algorithm, chunks=chunks, groups=groups,
+                     partner=partner, model=model)
     size = comm.world_size
     ranks = size if op == "mean" else 1
     if algorithm == "auto":
@@ -75,6 +80,7 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
     else:
         _PLAIN[algorithm](comm, row, travelling_op, ranks, tag)
     copy_back(row, tensor)
+    return None
 
 
 def _check_options(algorithm: str, chunks, groups, partner, model) -> None:

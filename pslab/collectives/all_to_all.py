@@ -20,17 +20,20 @@ from collections.abc import Sequence
 
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import check_algorithm, check_dtypes, check_list, owned
 
 
-def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> list[torch.Tensor]:
+def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto",
+               async_op: bool = False) -> list[torch.Tensor] | Work:
     """Give tensors[q] to rank q; get, in rank order, what every rank gave to this one.
 
     tensors    K tensors of one dtype, the same on all ranks (ValueError where they differ); any shapes, also empty:
                they travel with the data; read only
     algorithm  auto or pairwise
+    async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    K tensors, the caller's own; entry r has the shape that rank r sent
 
         K = 2:   rank 0: [[0], [1, 2]], rank 1: [[3, 4], []]   ->   rank 0: [[0], [3, 4]], rank 1: [[1, 2], []]
@@ -38,6 +41,8 @@ def all_to_all(comm: Comm, tensors: Sequence, *, algorithm: str = "auto") -> lis
     check_algorithm(algorithm, ("pairwise",))
     rank, size = comm.rank, comm.world_size
     check_list(tensors, size)
+    if async_op:
+        return start(comm, all_to_all, list(tensors), algorithm=algorithm)
     received: list = [None] * size
     received[rank] = mine = owned(tensors[rank])
     tag = comm.calling("all_to_all", mine.dtype, -1, "pairwise")

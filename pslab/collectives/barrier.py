@@ -11,9 +11,14 @@ Its messages are empty and are in no ledger; the time is ⌈log2 K⌉·α after 
 
 from __future__ import annotations
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
+
+from .background import start
 
 
-def barrier(comm: Comm) -> None:
-    """Return when every rank of the group has called it."""
+def barrier(comm: Comm, *, async_op: bool = False) -> Work | None:
+    """Return when every rank of the group has called it; with async_op at once, a Work whose wait() returns then."""
+    if async_op:
+        return start(comm, barrier)
     comm.barrier()
+    return None

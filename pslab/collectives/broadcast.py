@@ -17,28 +17,34 @@ ranks are counted from there: place = (rank − src) mod K.
 
 from __future__ import annotations
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import Flat, check_algorithm, check_rank, copy_back, flat, flat_inout
 
 
-def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto") -> None:
+def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto",
+              async_op: bool = False) -> Work | None:
     """Replace `tensor`, on every rank but `src`, by that of rank `src`.
 
     tensor     P elements of any shape; the same P and dtype on every rank, ValueError where they differ. A tensor that
                is not contiguous is received in a contiguous copy and written back
     src        the rank of this group whose tensor it is
     algorithm  auto or binomial
+    async_op   True: return a Work at once, and go on in the background (see background.py)
 
         K = 3, src = 1:   rank 0: [0, 3], rank 1: [1, 4], rank 2: [2, 5]   ->   all: [1, 4]
     """
     check_algorithm(algorithm, ("binomial",))
     src = check_rank("src", src, comm.world_size)
     row = flat(tensor) if comm.rank == src else flat_inout(tensor)
+    if async_op:
+        return start(comm, broadcast, tensor, writes=comm.rank != src, src=src, algorithm=algorithm)
     tag = comm.calling("broadcast", row.dtype, len(row), src, "binomial")
     tree_broadcast(comm, row, src, tag)
     if comm.rank != src:
         copy_back(row, tensor)
+    return None
 
 
 def tree_broadcast(comm, row: Flat, src: int, tag: int) -> None:

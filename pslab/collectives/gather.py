@@ -16,18 +16,21 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import check_algorithm, check_dtypes, check_rank, flat, owned
 
 
-def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto") -> list[torch.Tensor] | None:
+def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto",
+           async_op: bool = False) -> list[torch.Tensor] | Work | None:
     """The tensors of all ranks, in rank order, on rank `dst`; None on all others.
 
     tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
                (ValueError on dst where they differ); read only
     dst        the rank of this group that gets them
     algorithm  auto or direct
+    async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    on dst K tensors, all the caller's own; entry r has the shape of rank r's tensor
 
         K = 2, dst = 1:   rank 0: [1, 2], rank 1: [3]   ->   rank 0: None, rank 1: [[1, 2], [3]]
@@ -35,7 +38,10 @@ def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto") -> list
     check_algorithm(algorithm, ("direct",))
     rank, size = comm.rank, comm.world_size
     dst = check_rank("dst", dst, size)
-    tag = comm.calling("gather", flat(tensor).dtype, -1, dst, "direct")      # flat refuses what cannot travel
+    dtype = flat(tensor).dtype                                # flat refuses what cannot travel
+    if async_op:
+        return start(comm, gather, tensor, dst=dst, algorithm=algorithm)
+    tag = comm.calling("gather", dtype, -1, dst, "direct")
     if rank != dst:
         comm.isend(tensor, dst, tag).wait()
         return None

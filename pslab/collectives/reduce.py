@@ -19,12 +19,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import Flat, check_algorithm, check_op, check_rank, copy_back, flat, flat_inout
 
 
-def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str = "auto") -> None:
+def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str = "auto",
+           async_op: bool = False) -> Work | None:
     """Replace `tensor`, on rank `dst` only, by the reduction of all ranks' tensors.
 
     tensor     P elements of any shape; the same P and dtype on every rank, ValueError where they differ. On all ranks
@@ -32,6 +34,7 @@ def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str 
     dst        the rank of this group that gets the result
     op         sum, max, min, prod, mean (floating and complex dtypes only); sum of bool is `or`, as in torch
     algorithm  auto or binomial
+    async_op   True: return a Work at once, and go on in the background (see background.py)
 
         K = 2, dst = 1:   rank 0: [0, 2], rank 1: [1, 3]   ->   rank 0: [0, 2], rank 1: [1, 5]
     """
@@ -39,12 +42,15 @@ def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str 
     dst = check_rank("dst", dst, comm.world_size)
     row = flat_inout(tensor) if comm.rank == dst else flat(tensor)
     travelling_op = check_op(op, row)
+    if async_op:
+        return start(comm, reduce, tensor, writes=comm.rank == dst, dst=dst, op=op, algorithm=algorithm)
     tag = comm.calling("reduce", row.dtype, len(row), dst, op, "binomial")
     tree_reduce(comm, row, travelling_op, dst, tag, into=row if comm.rank == dst else None)
     if comm.rank == dst:
         if op == "mean":
             row /= comm.world_size
         copy_back(row, tensor)
+    return None
 
 
 def tree_reduce(comm, row: Flat, op: str, dst: int, tag: int, into: Flat | None = None) -> None:

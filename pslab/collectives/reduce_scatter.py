@@ -19,17 +19,20 @@ from __future__ import annotations
 
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
 
 
-def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto") -> torch.Tensor:
+def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto",
+                   async_op: bool = False) -> torch.Tensor | Work:
     """Piece `comm.rank` of the reduction of all ranks' tensors, cut as `torch.tensor_split(tensor.view(-1), K)`.
 
     tensor     P elements of any shape, the same P and dtype on every rank, read only; ValueError where they differ
     op         sum, max, min, prod, mean (floating and complex dtypes only)
     algorithm  auto or ring
+    async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    one-dimensional, ⌈P/K⌉ elements on the first P mod K ranks and ⌊P/K⌋ on the others; a tensor of its own
 
         K = 2, P = 3:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   rank 0: [1, 5], rank 1: [9]
@@ -37,6 +40,8 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
     check_algorithm(algorithm, ("ring",))
     row = flat(tensor)
     travelling_op = check_op(op, row)
+    if async_op:
+        return start(comm, reduce_scatter, tensor, op=op, algorithm=algorithm)
     tag = comm.calling("reduce_scatter", row.dtype, len(row), op, "ring")
     pieces = Pieces(row, comm.world_size)
     scratch = kit_pieces(comm, pieces) or plain_pieces(pieces)

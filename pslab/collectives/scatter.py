@@ -18,17 +18,20 @@ from collections.abc import Sequence
 
 import torch
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Work
 
+from .background import start
 from .chunks import check_algorithm, check_list, check_rank, owned
 
 
-def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algorithm: str = "auto") -> torch.Tensor:
+def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algorithm: str = "auto",
+            async_op: bool = False) -> torch.Tensor | Work:
     """The tensor that rank `src` has for this rank.
 
     tensors    on rank src: K tensors of one dtype and any shapes, also empty, read only; on all others None
     src        the rank of this group that has them
     algorithm  auto or direct
+    async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    a tensor of the caller's own; its shape and dtype travel with the data
 
         K = 2, src = 0:   rank 0: [[1, 2], [3]], rank 1: None   ->   rank 0: [1, 2], rank 1: [3]
@@ -40,6 +43,8 @@ def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algori
         check_list(tensors, size)
     elif tensors is not None:
         raise ValueError(f"tensors was given by rank {rank}, but src={src}; None is allowed on all other ranks")
+    if async_op:
+        return start(comm, scatter, tensors if tensors is None else list(tensors), src=src, algorithm=algorithm)
     tag = comm.calling("scatter", None, -1, src, "direct")
     if rank != src:
         return comm.recv(src, tag)
