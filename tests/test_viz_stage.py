@@ -44,6 +44,7 @@ PICTURES = {
                                      ("bytes", "server", "server")], title="Where it goes"),
     "links": lambda: viz.links(LEDGER, servers=1),
     "spacetime": lambda: viz.spacetime(TRACE),
+    "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
     "timeline": lambda: viz.timeline(TRACE),
 }
 

@@ -18,8 +18,6 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .tags import label
-
 _THREADS = ("program", "out-port", "in-port")
 _LANES = 1000                       # threads of each kind are numbered from 1, 1001 and 2001 on
 _FIRST = 1                          # rank 0 is process 1: viewers keep process 0 and thread 0 for the idle machine
@@ -47,8 +45,8 @@ def chrome_events(trace) -> Iterator[dict]:
     for i, event in enumerate(trace.events):
         out_port, in_port = _place(event.src, 1, lanes[1, i]), _place(event.dst, 2, lanes[2, i])
         threads |= {(event.src, 1, lanes[1, i]), (event.dst, 2, lanes[2, i])}
-        start_ns, enter_ns, name = _ns(event.start_s), _ns(in_port_s(event)), _name(event)
-        args = {"src": event.src, "dst": event.dst, "plane": event.plane, "tag": _tag(event),
+        start_ns, enter_ns, name = _ns(event.start_s), _ns(in_port_s(event)), event.what
+        args = {"src": event.src, "dst": event.dst, "plane": event.plane, "tag": event.tag,
                 "bytes": event.payload_bytes, **_moments(event)}
         found += [
             (start_ns, _slice(f"{name} to rank {event.dst}", "out-port", start_ns, _ns(event.end_s), out_port,
@@ -106,16 +104,6 @@ def _metadata(world_size: int, threads: set) -> Iterator[dict]:
 def _moments(event) -> dict:
     return {f"{name}_us": _us(_ns(moment_s)) for name, moment_s in
             (("posted", event.posted_s), ("arrived", event.arrive_s), ("received", event.received_s))}
-
-
-def _name(event) -> str:
-    tag = _tag(event)
-    return f"tag {tag}" if tag.isdigit() else tag
-
-
-def _tag(event) -> str:
-    """The tag of a tensor as tables show it (the collective's name), the kind of a mail."""
-    return label(int(event.tag)) if event.plane == "tensor" else event.tag
 
 
 def _ns(seconds: float) -> int:

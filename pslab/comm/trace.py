@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .chrome import write_chrome
+from .tags import label
 
 
 class Event(NamedTuple):
@@ -27,6 +28,14 @@ class Event(NamedTuple):
     end_s: float
     arrive_s: float
     received_s: float
+
+    @property
+    def what(self) -> str:
+        """What the message is, for people: a collective's name, 'tag 7', or the kind of a mail."""
+        if self.plane == "mail":
+            return self.tag
+        name = label(int(self.tag))
+        return f"tag {name}" if name == self.tag else name
 
 
 class Span(NamedTuple):

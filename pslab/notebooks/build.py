@@ -131,7 +131,9 @@ def _tidy_outputs(outputs: list) -> list:
             output.metadata = {"image/png": {"alt": alt}} if alt else {}
             output.pop("transient", None)
             if WIDGET_VIEW in output.data:
-                # A view without its kernel shows an error; the text tells the reader what to do instead.
-                output.data = {"text/plain": WIDGET_NOTE}
+                # A view without its kernel shows an error; the text tells the reader what to do instead, and a still
+                # picture, where the widget has one, shows how it begins.
+                still = {kind: data for kind, data in output.data.items() if kind == "image/png"}
+                output.data = {"text/plain": WIDGET_NOTE, **still}
         tidied.append(output)
     return [nbformat.from_dict(output) for output in tidied]

@@ -1,6 +1,8 @@
 """Pictures of runs and of formulas, each with a table as its twin; one quiet style for all of them.
 
     viz.spacetime(run)                      who sent what to whom, when
+    viz.table(run)                          the same run as rows, for those who do not see the picture
+    viz.step(run, 3), viz.scrubber(run)     one step of a run; a player for all of them
     viz.timeline(run)                       what each rank does, when: computes, waits, sends
     viz.links(run.ledger, servers=1)        bytes on every link of a run
     viz.bars(...), viz.curve(...)           numbers with units
@@ -18,7 +20,8 @@ from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
 from .links import links
 from .picture import Picture, Table, new_figure
-from .spacetime import spacetime
+from .scrubber import scrubber, step
+from .spacetime import spacetime, table
 from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
 from .timeline import timeline
 from .words import Note
@@ -42,12 +45,15 @@ __all__ = [
     "new_figure",
     "number",
     "redrawn",
+    "scrubber",
     "seconds_unit",
     "sized",
     "spacetime",
+    "step",
     "style",
     "style_name",
     "styled",
+    "table",
     "timeline",
     "type_pt",
 ]

@@ -84,18 +84,21 @@ def redrawn(draw: Callable[..., Picture], sliders: dict):
     """A box of `sliders` (argument name -> control) over an image that is drawn anew when one of them moves."""
     import ipywidgets
 
+    from .live import Live
+
     image = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
     words = ipywidgets.HTML()
 
     def redraw(_=None):
         picture = draw(**{name: slider.value for name, slider in sliders.items()})
-        image.value = picture.png()
+        image.value, box.picture = picture.png(), picture
         words.value = f"<p style='margin:0'>{html.escape(picture.title)}</p>{picture.table._repr_html_()}"
 
     for slider in sliders.values():
         slider.observe(redraw, names="value")
+    box = Live([*sliders.values(), image, words])
     redraw()
-    return ipywidgets.VBox([*sliders.values(), image, words])
+    return box
 
 
 def _times(axes, numbers) -> None:

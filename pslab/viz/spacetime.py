@@ -13,61 +13,134 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
 from .picture import Picture, Table, new_figure
-from .style import FAINT, INK, LOOKS, SOFT, look_of, points, seconds_unit, sized, styled
+from .style import FAINT, INK, LOOKS, SOFT, look_of, points, seconds_unit, sized, styled, type_pt
 
+MOST = 5_000                  # bands that are drawn: more of them take seconds, and nobody tells them apart
 _LOOKS = {"tensor": "allreduce", "push": "server", "rows": "amber"}
 _SPANS = {"wait": ("#f4f4f4", 1, 0.24), "sleep": (FAINT, 4, 0.1), "compute": ("#999999", 4, 0.16)}  # (color, z, width)
 _SMALL = 0.02  # kinds whose largest message is below this share of the largest of all are drawn as one, in grey
 
 
 def spacetime(run, *, names: Sequence[str] | None = None, title: str = "Who sends what to whom, when",
-              rows: int = 12) -> Picture:
+              rows: int = 12, between: tuple[float, float] | None = None, most: int = MOST) -> Picture:
     """Draw a run's trace (a `Run` or its `Trace`).
 
     names: of the ranks, 'rank 0' and so on if not given. rows: how many messages the table twin lists.
+    between: (from, to) in seconds of the run, what lies outside is not shown. most: of more messages than that the
+    first are drawn, and a line says what is not shown.
     Colours: tensors, and mail by kind; small mail (acknowledgements, clocks) is grey. On the lanes, pale stretches are
     waiting and dark ones compute.
     """
     trace = getattr(run, "trace", run)
+    names = rank_names(trace, names)
+    events, begin_s, end_s = in_window(trace, between)
+    if not isinstance(most, int) or most < 1:
+        raise ValueError(f"most={most!r}; at least 1 message is needed")
+    shown = events[:most]
+    unit_s, unit = seconds_unit(end_s)
+    with styled():
+        figure, axes = new_figure(height_in=0.9 + lane_height_in(trace.world_size) * trace.world_size)
+        lanes(axes, names, end_s / unit_s, begin_s / unit_s)
+        spans(axes, [s for s in trace.spans if s.end_s >= begin_s and s.start_s <= end_s], unit_s)
+        _messages(axes, shown, unit_s)
+        cut = ""
+        if len(shown) < len(events):
+            last = shown[-1].start_s / unit_s
+            cut = f"{len(events) - len(shown):,} of {len(events):,} messages, which start after {last:.4g} {unit}, " \
+                  "are not drawn"
+        axes.set_xlabel(f"time ({unit})" + (f"\n{cut}" if cut else ""))
+        axes.set_title(title)
+    return Picture(figure, title, _twin(events, names, unit_s, unit, rows, cut))
+
+
+def table(run, *, names: Sequence[str] | None = None, rows: int | None = 1_000,
+          between: tuple[float, float] | None = None) -> Table:
+    """The same run as rows, one a message in the order in which they start: who, to whom, what, bytes, when.
+
+    The four moments: the sender called; bytes begin to leave; the last byte is there; the receiver's program has it.
+    rows: how many at most, the first ones (None: all); a line below says how many are left out.
+    """
+    trace = getattr(run, "trace", run)
+    names = rank_names(trace, names)
+    if rows is not None and (not isinstance(rows, int) or rows < 0):
+        raise ValueError(f"rows={rows!r}; a number of rows, or None for all, is needed")
+    events, _, end_s = in_window(trace, between)
+    unit_s, unit = seconds_unit(end_s)
+    lines = [[names[e.src], names[e.dst], e.what, e.payload_bytes,
+              *(round(moment_s / unit_s, 3) for moment_s in (e.posted_s, e.start_s, e.arrive_s, e.received_s))]
+             for e in events[:rows]]
+    left = len(events) - len(lines)
+    columns = ["from", "to", "what", "bytes", f"posted ({unit})", f"starts ({unit})", f"arrives ({unit})",
+               f"taken ({unit})"]
+    return Table(columns, lines, f"... and {left:,} more messages, {len(events):,} in all" if left else "")
+
+
+# ---- parts that other pictures of runs use ------------------------------------------------------------------------
+
+
+def rank_names(trace, names: Sequence[str] | None) -> list[str]:
     names = list(names) if names is not None else [f"rank {r}" for r in range(trace.world_size)]
     if len(names) != trace.world_size:
         raise ValueError(f"names has {len(names)} entries; one for each of the {trace.world_size} ranks is needed")
+    return names
+
+
+def in_window(trace, between: tuple[float, float] | None) -> tuple[list, float, float]:
+    """(messages by their start, begin and end of what is shown), all of the run without a window."""
     events = sorted(trace.events, key=lambda e: (e.start_s, e.src, e.dst))
-    end_s = max([e.arrive_s for e in events] + [s.end_s for s in trace.spans], default=0.0)
-    unit_s, unit = seconds_unit(end_s)
-    with styled():
-        figure, axes = new_figure(height_in=0.9 + 0.55 * min(trace.world_size, 16))
-        _lanes(axes, names, end_s / unit_s)
-        _spans(axes, trace.spans, unit_s)
-        _messages(axes, events, unit_s)
-        axes.set_xlabel(f"time ({unit})")
-        axes.set_title(title)
-    return Picture(figure, title, _twin(events, names, unit_s, unit, rows))
+    if between is None:
+        return events, 0.0, max([e.arrive_s for e in events] + [s.end_s for s in trace.spans], default=0.0)
+    begin_s, end_s = between
+    if not 0 <= begin_s < end_s:
+        raise ValueError(f"between={between!r}; two moments in seconds, the earlier first, are needed")
+    return [e for e in events if e.arrive_s >= begin_s and e.start_s <= end_s], begin_s, end_s
 
 
-def _lanes(axes, names, end) -> None:
-    axes.hlines(range(len(names)), 0, end, color=SOFT, linewidth=points(1.0), zorder=2)
-    axes.set_yticks(range(len(names)), names)
+def lane_height_in(world_size: int) -> float:
+    """Inches for a rank: less for more of them, so that 64 are still one picture."""
+    return min(0.55, max(8.8 / world_size, 0.17 if world_size <= 64 else 0.0))
+
+
+def lanes(axes, names, end, begin=0.0) -> None:
+    """A line for each rank and its name; of many, as many names as find room."""
+    axes.hlines(range(len(names)), begin, end, color=SOFT, linewidth=points(1.0 if len(names) <= 32 else 0.5), zorder=2)
+    height_pt = axes.figure.get_figheight() * 72 - 80
+    room = max(int(height_pt / (1.3 * type_pt(9.5))), 1)
+    every = -(-len(names) // room)
+    every = next((power for power in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if power >= every), every)
+    axes.set_yticks(range(0, len(names), every), names[::every])
     axes.set_ylim(len(names) - 0.6, -0.4)  # the first rank on top
-    axes.set_xlim(0, end * 1.01 if end else 1)
+    axes.set_xlim(begin, end + (end - begin) * 0.01 if end else 1)
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
 
-def _spans(axes, spans, unit_s) -> None:
-    for span in spans:
+def spans(axes, found, unit_s) -> None:
+    """Pale stretches of waiting and dark ones of computing, on the lanes."""
+    for span in found:
         color, zorder, width = _SPANS[span.what]
         stretch = (span.start_s / unit_s, (span.end_s - span.start_s) / unit_s)
         axes.broken_barh([stretch], (span.rank - width / 2, width), facecolor=color, zorder=zorder, linewidth=0)
 
 
+def band(e, unit_s):
+    """Corners of a message's band: first byte out, last byte out, last byte in, first byte in."""
+    start, end, arrive = e.start_s / unit_s, e.end_s / unit_s, e.arrive_s / unit_s
+    return [(start, e.src), (end, e.src), (arrive, e.dst), (max(arrive - (end - start), start), e.dst)]
+
+
+# ---- messages -------------------------------------------------------------------------------------------------------
+
+
 def _messages(axes, events, unit_s) -> None:
     groups = _groups(events)
+    many = len(events) > 500
+    opacity = 0.35 if not many or axes.get_ylim()[0] < 64.5 else 0.1       # of many ranks, bands lie on one another
     for label, (color, bands) in groups.items():
-        shapes = [_band(e, unit_s) for e in bands]
-        axes.add_collection(PolyCollection(shapes, color=color, alpha=0.35, linewidth=points(1.0), zorder=3,
-                                           label=label))
+        shapes = [band(e, unit_s) for e in bands]
+        axes.add_collection(PolyCollection(shapes, color=color, alpha=opacity, linewidth=points(0.5 if many else 1.0),
+                                           zorder=3, label=label))
     if len(groups) > 1:
         patches = [Patch(facecolor=color, alpha=0.5, label=label) for label, (color, _) in groups.items()]
         axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, labelcolor=INK)
@@ -90,19 +163,14 @@ def _groups(events) -> dict:
     return groups
 
 
-def _band(e, unit_s):
-    """Corners of a message's band: first byte out, last byte out, last byte in, first byte in."""
-    start, end, arrive = e.start_s / unit_s, e.end_s / unit_s, e.arrive_s / unit_s
-    return [(start, e.src), (end, e.src), (arrive, e.dst), (max(arrive - (end - start), start), e.dst)]
-
-
 def _kind(e) -> str:
     return e.tag if e.plane == "mail" else "tensor"
 
 
-def _twin(events, names, unit_s, unit, rows) -> Table:
+def _twin(events, names, unit_s, unit, rows, cut) -> Table:
     lines = [[names[e.src], names[e.dst], _kind(e), sized(e.payload_bytes), round(e.start_s / unit_s, 3),
-              round(e.arrive_s / unit_s, 3)] for e in events]
-    left = len(lines) - rows
-    note = f"... and {left} more messages, {len(lines)} in all" if left > 0 else ""
-    return Table(["from", "to", "what", "payload", f"starts ({unit})", f"arrives ({unit})"], lines[:rows], note)
+              round(e.arrive_s / unit_s, 3)] for e in events[:rows]]
+    left = len(events) - len(lines)
+    note = f"... and {left} more messages, {len(events)} in all" if left > 0 else ""
+    note += f"; in the picture, {cut}" if cut else ""
+    return Table(["from", "to", "what", "payload", f"starts ({unit})", f"arrives ({unit})"], lines, note)

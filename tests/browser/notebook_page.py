@@ -55,6 +55,8 @@ CONTROLS = {
     "toggle": "button.widget-toggle-button:not(.widget-toggle-buttons *)",
     "buttons": ".widget-toggle-buttons",
     "radio": ".widget-radio-box",
+    "button": "button.widget-button",
+    "play": ".widget-play",  # last: it goes on by itself
 }
 # Everything in a widget that takes a click or a key: what no control above covers is unknown to these tests.
 TAKES_INPUT = ".jp-OutputArea .jupyter-widgets :is(input, select, textarea, button, .noUi-handle)"
@@ -204,4 +206,6 @@ _STEP = {
     "toggle": lambda button: button.click(),
     "buttons": lambda group: group.locator("button:not(.mod-active)").first.click(),
     "radio": lambda group: group.locator("input:not(:checked)").first.click(),
+    "button": lambda button: button.press("Enter"),
+    "play": lambda player: player.locator("button").first.press("Enter"),
 }

@@ -60,6 +60,19 @@ from IPython.display import Javascript
 Javascript("console.error('planted in the page')")
 """
 
+# A player of a run: its slider, its two buttons and the player itself are moved by keys alone.
+PLAYER = """# %%
+import torch
+from pslab import collectives, viz
+from pslab.comm import SimWorld
+
+def program(comm):
+    x = torch.arange(99.0)
+    collectives.all_reduce(comm, x, algorithm="ring")
+
+viz.scrubber(SimWorld(3).run(program), at=1, interval_ms=100)
+"""
+
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
@@ -71,7 +84,7 @@ def course(tmp_path_factory):
     for path in NOTEBOOKS:
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / path, folder / path)
-    for name, text in (("broken", BROKEN), ("controls", CONTROLS)):
+    for name, text in (("broken", BROKEN), ("controls", CONTROLS), ("player", PLAYER)):
         (folder / f"{name}.py").write_text(text)
         write(read_source(folder / f"{name}.py"), folder / f"{name}.ipynb")
     return folder
@@ -154,6 +167,25 @@ def test_every_kind_of_control_is_found_and_moved_and_a_dead_one_is_seen(opened)
     unknown, = page.unknown_controls()
     assert 'type="text"' in unknown
     assert page.complaints == ["planted in the page"]
+
+
+def test_a_run_is_played_by_the_keyboard(opened):
+    page = opened("player.ipynb")
+    assert errors_in(page.run_all()) == []
+    page.cell(1).locator(".widget-play").wait_for()
+    controls = page.controls()
+    assert [control.kind for control in controls] == ["slider", "button", "button", "play"]
+    assert page.unknown_controls() == []
+    said = page.cell(1).locator("[role=status]")
+    seen = []
+    for control in controls[:3]:
+        page.move(control)
+        seen.append(said.inner_text().split(",")[0])
+    assert seen == ["Step 2 of 4", "Step 1 of 4", "Step 2 of 4"]
+    page.move(controls[3])
+    said.filter(has_text="Step 4 of 4").wait_for(timeout=30_000)
+    assert page.broken_controls().count() == 0
+    assert page.complaints == []
 
 
 def test_what_needs_an_answer_may_stop_on_the_stub_only():
