@@ -136,9 +136,17 @@ def check_all_waited(rank: int, unwaited: dict) -> None:
         return
     listed = "; ".join(f"{handle.name}, started at {handle.where}" for handle in list(unwaited)[:3])
     more = f" and {len(unwaited) - 3} more" if len(unwaited) > 3 else ""
-    failed = next((handle.error for handle in unwaited if handle.error is not None), None)
+    first = next((handle.error for handle in unwaited if handle.error is not None), None)
     raise CommError(f"rank {rank} ended its program without waiting for what it had started in the background: "
-                    f"{listed}{more}; call wait() on what async_op=True returned") from failed
+                    f"{listed}{more}; call wait() on what async_op=True returned") from first
+
+
+def failed(unwaited: dict) -> str:
+    """For the table of a stall: what failed in the background, and nobody has heard of it yet."""
+    first = next((handle for handle in unwaited if handle.error is not None), None)
+    if first is None:
+        return ""
+    return f"{first.name}, started at {first.where}, failed with {type(first.error).__name__}: {first.error}"
 
 
 def strand_ctx(ctx: int) -> int:

@@ -19,7 +19,7 @@ import select
 import threading
 import time
 
-from .strand import Handle, Strand, carry_out
+from .strand import Handle, Strand, carry_out, failed
 from .tags import label
 
 DOORS = ("isend", "isend_device", "irecv", "irecv_plus", "relay", "post", "poll", "progress", "withdraw", "post_again",
@@ -277,4 +277,4 @@ class Shared:
         """The note in the table of a stall: also what the strands are at."""
         notes = [f"in the background: {strand.waited.call()} of {strand.queue[0].name}, started at "
                  f"{strand.queue[0].where}" for strand in self.strands if strand.waited is not None and strand.queue]
-        return "; ".join(filter(None, [self.kept_alone(), *notes[:2]]))
+        return "; ".join(filter(None, [self.kept_alone(), *notes[:2], failed(self.unwaited)]))

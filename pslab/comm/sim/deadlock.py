@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .. import agree
 from ..errors import _PACKAGE, Wait, _where, frame_line
+from ..strand import failed
 from ..tags import label
 from .kernel import Kernel, Task
 from .strand import IDLE
@@ -55,8 +56,10 @@ def _sentence(send: Send) -> str:
 def _note(kernel: Kernel, task: Task) -> str:
     half, notes = task.waits_for, []
     peer = half.describe()[1]
+    if not task.endpoint.line and failed(task.endpoint.unwaited):
+        notes.append(failed(task.endpoint.unwaited))
     if peer is None or not isinstance(half, Half):
-        return ""
+        return "; ".join(notes)
     if task.endpoint.line:
         notes.append("in the background")
         door = task.endpoint.fabric.doors.get((peer, task.endpoint.line))
