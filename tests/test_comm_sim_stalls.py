@@ -118,8 +118,8 @@ def test_polls_barriers_and_splits_that_nobody_joins(engine):
     with pytest.raises(Disagreement) as caught:                          # of ranks 2 and 3, about their first call
         SimWorld(4, engine=engine).run(program)
     error = caught.value
-    assert [row[:2] for row in error.calls] == [("2", "barrier()"), ("3", "split()"), ("0", "(has not made it)"),
-                                                ("1", "(has not made it)")]
+    assert [row[:2] for row in error.calls] == [("2", "barrier()"), ("3", "split()"), ("0", "(not in it)"),
+                                                ("1", "(not in it)")]
     assert [(w.rank, w.call, w.peer, w.waited_s) for w in error.waits] == [
         (1, "poll()", None, 3.0), (2, "barrier()", 1, 3.0), (3, "split()", 0, 3.0)]
     assert error.undelivered == []                                       # control messages are nobody's business

@@ -48,7 +48,7 @@ def differing(said: dict[int, list], waits: list[Wait] = (), undelivered: list[s
             if len({call for call, _ in calls.values()}) > 1:
                 counts = {rank: _count(said, rank, group) for rank in members}
                 late = [rank for rank in members if counts[rank] < number]
-                rows = _gathered(calls) + [(rank_list([rank]), "(has not made it)", _now(rank, waits)) for rank in late]
+                rows = _gathered(calls) + [(rank_list([rank]), "(not in it)", _now(rank, waits)) for rank in late]
                 return Disagreement(f"ranks disagree: collective call {number} of ranks {rank_list(members)} is not "
                                     "the same on all of them", rows, waits, undelivered)
     return None
@@ -67,10 +67,10 @@ def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
         if late:
             ranks = [wait.rank for wait in here]
             verb = "waits" if len(ranks) == 1 else "wait"
-            absent = "; ".join(f"rank {rank} has not made it, it {_now(rank, waits)}" for rank in late[:8])
-            more = f"; nor have {len(late) - 8} more" if len(late) > 8 else ""
+            absent = "; ".join(f"rank {rank} is not in it: it {_now(rank, waits)}" for rank in late[:8])
+            more = f"; nor are {len(late) - 8} more" if len(late) > 8 else ""
             sentences.append(f"{_ranks(ranks)} {verb} in {here[0].call} at {here[0].where or '-'}, collective call "
-                             f"{number} of ranks {rank_list(members)}: {absent}{more}")
+                             f"{number} of ranks {rank_list(members)}; {absent}{more}")
     return sentences
 
 
@@ -94,9 +94,10 @@ def _now(rank: int, waits: list[Wait]) -> str:
     wait = next((wait for wait in waits if wait.rank == rank), None)
     if wait is None or wait.call == "finished":
         return "has finished"
-    if wait.call == "computing":
-        return "is computing"
-    return f"is in {wait.call}" + (f" at {wait.where}" if wait.where else "")
+    if wait.call in ("computing", "stopped"):
+        return f"is {wait.call} {wait.note}".rstrip()
+    which = "" if wait.inside is None else f" (another group, its call {wait.inside[1]})"
+    return f"is in {wait.call}{which}" + (f" at {wait.where}" if wait.where else "")
 
 
 def _ranks(ranks: list[int]) -> str:

@@ -37,9 +37,16 @@ class Wait:
 
     def row(self) -> tuple[str, ...]:
         peer = "anyone" if self.peer is None else f"rank {self.peer}"
-        if self.call in ("finished", "computing"):
+        if self.call in ("finished", "computing", "stopped"):
             peer = "-"
         return (str(self.rank), self.call, peer, f"{self.waited_s:.3g} s", self.where or "-", self.note)
+
+
+def stopped_wait(wait: Wait, signal: int) -> Wait:
+    """The row of a rank whose process a signal has stopped (Ctrl-Z, SIGSTOP); what it waited for stays in its note."""
+    before = "" if wait.call == "computing" else f"; it was in {wait.call}"
+    return Wait(wait.rank, "stopped", None, wait.waited_s, wait.where,
+                f"by signal {signal} ({_signal_name(signal)}){before}", wait.inside)
 
 
 class Stalled(CommError):

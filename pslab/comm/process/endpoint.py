@@ -12,9 +12,9 @@ import select
 import time
 from collections import deque
 
-from .. import arrays, wire
+from .. import agree, arrays, wire
 from ..calls import CallLog
-from ..errors import user_line
+from ..errors import Wait, user_line
 from ..face import Endpoint, Link, Mail
 from ..threads import Threaded
 from . import board as notice
@@ -145,8 +145,9 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
             if spent_s >= PATIENCE_S:
                 if marked and waited.peer is not None and self.channels[waited.peer].closed:
                     raise self.channels[waited.peer].gone()
-                text = f"{waited.call()}\0{user_line(2)}\0{self._kept()}"
-                self.board.blocked(self.rank, since_s, waited.peer, text)
+                found = agree.inside(self.logs, getattr(waited, "tag", 0))
+                wait = agree.wait_in(found, self.rank, waited.call(), waited.peer, spent_s, user_line(2), self._kept())
+                self.board.blocked(self.rank, since_s, wait, agree.told(self.logs))
                 patience_s, marked = 1.0, True
         if marked:
             self.fields[notice.STATE] = notice.RUNNING
@@ -178,8 +179,9 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
             if not busy:
                 break
             if not self.progress(PATIENCE_S * 1000):
-                self.board.blocked(self.rank, since_s, busy[0].peer, "finish: a message is still to be taken\0\0")
-        self.fields[notice.STATE] = notice.DONE
+                wait = Wait(self.rank, "finish: a message is still to be taken", busy[0].peer)
+                self.board.blocked(self.rank, since_s, wait, agree.told(self.logs))
+        self.board.done(self.rank, agree.told(self.logs))
 
     def watch(self, channel: Channel, writing: bool) -> None:
         if channel.fd in self.by_fd:

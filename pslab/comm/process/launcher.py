@@ -1,7 +1,7 @@
 """The launcher: one quiet process that has torch and NumPy loaded, forks ranks, and sees to their end.
 
     caller ──socket──> launcher ──fork──> rank 0, rank 1, …     each in a process group of its own
-       spawn, kill        │ reports every death; when the caller is gone, kills all ranks and leaves
+       spawn, kill        │ reports who died, stopped, went on; when the caller is gone, kills all ranks and leaves
 
 Why not `multiprocessing`: fork after torch has started threads hangs; spawn imports torch in every rank; a ready-made
 fork server ignores settings once it runs and demands guarded scripts. This one forks before any thread exists.
@@ -138,8 +138,13 @@ def _kill_group(pid: int) -> None:
 
 def _reap(children: set[int], control: socket.socket) -> None:
     for pid in list(children):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
+        while pid in children:
+            done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            if not done:
+                break
+            if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+                reply(control, {"stopped": pid, "signal": os.WSTOPSIG(status) if os.WIFSTOPPED(status) else 0})
+                continue
             children.discard(pid)
             try:
                 os.killpg(pid, signal.SIGKILL)     # what the rank itself had started

@@ -36,6 +36,7 @@ class Launcher:
         self.owner = os.getpid()
         self._buffer = b""
         self._deaths: dict[int, int] = {}
+        self._stopped: dict[int, int] = {}
         self._lock = threading.RLock()
         self._next("ready", START_S)
 
@@ -78,6 +79,7 @@ class Launcher:
                     raise CommError(f"processes {left} are still there {deadline_s:g} s after SIGKILL")
             for pid in pids:
                 self._deaths.pop(pid, None)
+                self._stopped.pop(pid, None)
 
     def death(self, pid: int, timeout_s: float = 0.0) -> int | None:
         """The wait status of a rank that is gone; None while it lives (after waiting up to timeout_s)."""
@@ -86,6 +88,10 @@ class Launcher:
             while self._read(max(until_s - time.monotonic(), 0) if pid not in self._deaths else 0):
                 continue
             return self._deaths.get(pid)
+
+    def stopped(self, pid: int) -> int:
+        """The signal that has stopped a rank (SIGSTOP, say), as told when deaths were last asked for; else 0."""
+        return self._stopped.get(pid, 0)
 
     def close(self) -> None:
         """Hang up; the launcher kills its ranks, reaps them and leaves."""
@@ -125,6 +131,8 @@ class Launcher:
             message = json.loads(line)
             if "died" in message:
                 self._deaths[message["died"]] = message["status"]
+            elif "stopped" in message:
+                self._stopped[message["stopped"]] = message["signal"]
             else:
                 self._answers.update(message)
         return True

@@ -1,6 +1,6 @@
 """The caller during a run: collects answers, and looks for what can go wrong.
 
-    every event, at the latest every TICK_S:   answers ─ deaths ─ stall? ─ limit?
+    every event, at the latest every TICK_S:   answers ─ deaths ─ stall? ─ calls that differ? ─ limit?
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import select
 import sys
 import time
 
-from .. import errors, wire
-from ..errors import CommError, RankDied, RankError, Stalled
+from .. import agree, errors, wire
+from ..errors import CommError, RankDied, RankError, Stalled, rank_list
 from .rank import ANSWER, ERROR, REPORT
 
 TICK_S = 0.05
+SETTLE_S = 0.2                # when calls differ: so long the other ranks have to tell what they called, too
 
 
 class Watch:
@@ -47,9 +48,8 @@ class Watch:
         try:
             self._collect()
             seconds = time.monotonic() - self.started_s
-            lost = self.ranks.board.undelivered()
-            if lost:
-                raise Stalled("the run ended with messages that nobody received", [], lost)
+            if self.ranks.board.undelivered():
+                raise self._verdict("the run ended with messages that nobody received", ended=True)
         except CommError as error:
             error.ledger = self.ranks.board.ledger()         # it outlives the ranks
             raise
@@ -67,7 +67,7 @@ class Watch:
             by_fd[control.fileno()] = rank
             poller.register(control, select.POLLIN)
         poller.register(self.ranks.launcher.control, select.POLLIN)
-        moved, moved_s = -1, time.monotonic()
+        moved, moved_s, news, differing, differ_s = -1, time.monotonic(), 0, None, 0.0
         while self.left:
             ready = poller.poll(TICK_S * 1000)
             for fd, _ in ready:
@@ -78,14 +78,33 @@ class Watch:
             if self.live:
                 self._show_new()
             progress = board.progress() - len(self.left)
-            if progress != moved or board.can_move():
+            stopped = self._stopped()
+            if progress != moved or board.can_move(stopped):
                 moved, moved_s = progress, now_s
             elif now_s - moved_s >= self.timeout_s:
-                raise Stalled(f"nothing has moved for {self.timeout_s:g} s: every rank waits", board.waits(),
-                              board.undelivered())
+                who = f"rank {rank_list(stopped)} is stopped, the others wait" if stopped else "every rank waits"
+                raise self._verdict(f"nothing has moved for {self.timeout_s:g} s: {who}")
+            if board.news() not in (0, news):
+                news = board.news()
+                found = agree.differing(board.said(), board.waits(stopped), board.undelivered()) or differing
+                differ_s = now_s if differing is None else differ_s
+                differing = found
+            if differing is not None and (now_s - differ_s > SETTLE_S or not board.can_move(stopped)):
+                raise differing
             if now_s - self.started_s >= self.limit_s:
-                raise Stalled(f"the run did not end within its limit of {self.limit_s:g} s", board.waits(),
-                              board.undelivered())
+                raise self._verdict(f"the run did not end within its limit of {self.limit_s:g} s")
+
+    def _verdict(self, headline: str, ended: bool = False) -> Stalled:
+        """A Disagreement where the ranks' collective calls differ; else who waits, and who is missing."""
+        board = self.ranks.board
+        said, waits, undelivered = board.said(), [] if ended else board.waits(self._stopped()), board.undelivered()
+        return agree.differing(said, waits, undelivered) or Stalled(headline, waits, undelivered,
+                                                                    agree.missing(said, waits))
+
+    def _stopped(self) -> dict[int, int]:
+        """The signal by which each stopped rank was stopped."""
+        return {rank: signal for rank, pid in enumerate(self.ranks.pids)
+                if (signal := self.ranks.launcher.stopped(pid))}
 
     def _hear(self, rank: int) -> None:
         """Take in what a rank says on its control socket."""
@@ -115,6 +134,9 @@ class Watch:
                 if self.on_report is not None:
                     self.on_report(rank, value)
             elif what == ERROR:
+                if value["type"] == "WireError":                 # the loss of a peer: of which one, is the better news
+                    self._check_deaths(0.3, rank)
+                    self._check_deaths(0.0)
                 raise _raised(rank, value)
             else:
                 self.results[rank] = wire.decode(value[0])

@@ -165,7 +165,8 @@ class Ranks:
                 os.close(descriptor)
 
     def alive(self) -> bool:
-        return self.launcher.alive() and all(self.launcher.death(pid) is None for pid in self.pids)
+        return self.launcher.alive() and all(
+            self.launcher.death(pid) is None and not self.launcher.stopped(pid) for pid in self.pids)
 
     def close(self) -> None:
         for control in self.controls:
