@@ -16,6 +16,8 @@ meanings are those of torch.distributed. Each collective is one file, short enou
 `reduce_scatter`, then `all_gather`: the ring of `all_reduce` is the one after the other.
 
     fit              measures a world once; `auto` is then the fastest algorithm for its size there
+    background       async_op=True: all of these while the rank computes
+    delayed          sums one step late, in no step's way: DelayedAllReduce
     fusion           many small tensors in a few buckets: all_reduce_fused
     compress         gradients in fewer bytes: half precision, one bit, top-k, PowerSGD; error feedback
     ddp              PyTorch's DistributedDataParallel on all this, or on an all-reduce of your own
@@ -29,6 +31,7 @@ from .all_reduce import all_reduce
 from .all_to_all import all_to_all
 from .barrier import barrier
 from .broadcast import broadcast
+from .delayed import DelayedAllReduce, stable_rate
 from .fusion import all_reduce_fused, plan_buckets
 from .gather import gather
 from .measure import fit
@@ -36,8 +39,8 @@ from .reduce import reduce
 from .reduce_scatter import reduce_scatter
 from .scatter import scatter
 
-__all__ = ["all_gather", "all_reduce", "all_reduce_fused", "all_to_all", "barrier", "broadcast", "compress", "ddp",
-           "fit", "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter"]
+__all__ = ["DelayedAllReduce", "all_gather", "all_reduce", "all_reduce_fused", "all_to_all", "barrier", "broadcast",
+           "compress", "ddp", "fit", "gather", "plan_buckets", "reduce", "reduce_scatter", "scatter", "stable_rate"]
 
 if TYPE_CHECKING:
     from . import compress, ddp
