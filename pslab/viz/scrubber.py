@@ -56,7 +56,7 @@ def scrubber(run, *, at: int | None = None, snapshots: Sequence | None = None, n
 
     from .live import Live
 
-    step(run, at, snapshots=snapshots, names=names, most=most, slack_s=slack_s, title=title)              # looks at the arguments
+    step(run, at, snapshots=snapshots, names=names, most=most, slack_s=slack_s, title=title)     # looks at arguments
     trace = getattr(run, "trace", run)
     steps, names = Steps(trace, most, slack_s), rank_names(trace, names)
     last = len(steps) - 1
