@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import wire
-from ..errors import CommError, RankDied, Stalled, Wait
+from .. import agree, wire
+from ..errors import CommError, Disagreement, RankDied, Stalled, Wait, rank_list
 from ..face import Mail
 from ..ledger import Ledger
 from ..process.watch import _raised
@@ -30,16 +31,21 @@ class State(NamedTuple):
     wait: Wait
     tensors_out: list[int]
     tensors_in: list[int]
+    calls: list                     # its log of collective calls (see `agree`)
 
 
 class Watch:
     """One run on one rank. `reason` is None until something went wrong; `error` is then raised by every comm call."""
 
-    def __init__(self, endpoint, timeout_s: float, limit_s: float, on_report):
+    def __init__(self, endpoint, timeout_s: float, limit_s: float, on_report, neighbours=None):
         self.endpoint, self.timeout_s, self.limit_s, self.on_report = endpoint, timeout_s, limit_s, on_report
+        self.neighbours = neighbours
         self.began_s = self.moved_s = time.monotonic()
         self.beat_s = min(1.0, timeout_s / 5)
         self.beaten_s, self.moved = 0.0, -1
+        self.differ_s: float | None = None          # since when calls are known to differ
+        self.still: tuple | None = None             # (stopped neighbours, own progress), since `still_s`
+        self.still_s = 0.0
         self.states: dict[int, State] = {}
         self.finished: dict[int, Mail] = {}
         self.reason: dict | None = None
@@ -54,13 +60,16 @@ class Watch:
         """This rank is blocked: tell rank 0."""
         now_s, end = time.monotonic(), self.endpoint
         self.beaten_s = now_s
-        fields = [waited.call(), waited.peer, now_s - since_s, where, note]
-        meta = {"m": end.progressed, "w": fields, "o": end.tensors_out.tolist(), "i": end.tensors_in.tolist()}
+        wait = agree.wait_in(agree.inside(end.logs, getattr(waited, "tag", 0)), end.rank, waited.call(), waited.peer,
+                             now_s - since_s, where, note)
+        meta = {"m": end.progressed, "w": _row(wait), "o": end.tensors_out.tolist(), "i": end.tensors_in.tolist(),
+                "c": agree.told(end.logs)}
+        self._state(end.rank, meta)
         if end.rank:
             end.tell(0, "state", meta)
         else:
-            self._state(0, meta)
             self._judge(now_s)
+        self._look_at_neighbours(now_s)
 
     def report(self, value) -> None:
         data = wire.encode(value)
@@ -78,7 +87,7 @@ class Watch:
         tensors = [end.counts, end.sent, end.tensors_out, end.tensors_in]
         if result is not None:
             tensors.append(np.frombuffer(result, np.uint8))
-        mail = Mail(end.rank, "finish", {"s": seconds}, tensors)
+        mail = Mail(end.rank, "finish", {"s": seconds, "c": agree.told(end.logs)}, tensors)
         for peer in end.channels:
             end.tell(peer, mail.kind, mail.meta, mail.tensors)
         self.finished[end.rank] = mail
@@ -91,7 +100,8 @@ class Watch:
         ledger = Ledger(len(mails), counts, sent)
         lost = _undelivered(out, into)
         if lost:
-            error = Stalled("the run ended with messages that nobody received", [], lost)
+            headline, said = "the run ended with messages that nobody received", self._said()
+            error = agree.differing(said, (), lost) or Stalled(headline, [], lost)
             error.ledger = ledger
             raise error
         results = [bytes(np.asarray(mail.tensors[4])) if len(mail.tensors) > 4 else None for mail in mails]
@@ -111,8 +121,8 @@ class Watch:
             self._state(mail.src, mail.meta)
         elif mail.kind == "finish":
             self.finished[mail.src] = mail
-            wait = Wait(mail.src, "finished")
-            self.states[mail.src] = State(float("inf"), 0, wait, *(np.asarray(t).tolist() for t in mail.tensors[2:4]))
+            self.states[mail.src] = State(float("inf"), 0, Wait(mail.src, "finished"),
+                                          *(np.asarray(t).tolist() for t in mail.tensors[2:4]), mail.meta["c"])
         elif mail.kind == "failed":
             self.fail(mail.meta)
         elif mail.kind == "report" and self.on_report is not None:
@@ -143,9 +153,7 @@ class Watch:
     # ---- rank 0 judges ----------------------------------------------------------------------------------------------
 
     def _state(self, rank: int, meta: dict) -> None:
-        call, peer, waited_s, where, note = meta["w"]
-        wait = Wait(rank, call, peer, waited_s, where, note)
-        self.states[rank] = State(time.monotonic(), meta["m"], wait, meta["o"], meta["i"])
+        self.states[rank] = State(time.monotonic(), meta["m"], Wait(*meta["w"]), meta["o"], meta["i"], meta["c"])
 
     def _judge(self, now_s: float) -> None:
         moved = sum(state.moved for state in self.states.values())
@@ -154,19 +162,42 @@ class Watch:
             self.moved, self.moved_s = moved, now_s
         elif now_s - self.moved_s >= self.timeout_s:
             self._stalled(f"nothing has moved for {self.timeout_s:g} s: every rank waits")
+        if self.reason is None and agree.differing(self._said()) is not None:
+            self.differ_s = self.differ_s or now_s
+            if now_s - self.differ_s >= self.beat_s or blocked == self.endpoint.world_size:
+                self._stalled("")
 
-    def _stalled(self, headline: str) -> None:
+    def _look_at_neighbours(self, now_s: float) -> None:
+        """A stopped process never says that it waits: the ranks of its machine say it for it."""
+        stopped = [] if self.neighbours is None else self.neighbours.stopped()
+        still = stopped, self.endpoint.progressed
+        if not stopped or still != self.still:
+            self.still, self.still_s = still, now_s
+        elif now_s - self.still_s >= self.timeout_s and self.reason is None:
+            self._stalled(f"nothing has moved for {self.timeout_s:g} s: rank {rank_list(stopped)} is stopped by a signal, "
+                          "and others wait", stopped)
+
+    def _said(self) -> dict[int, list]:
+        return {rank: state.calls for rank, state in self.states.items()}
+
+    def _stalled(self, headline: str, stopped: Sequence[int] = ()) -> None:
         now_s, size, end = time.monotonic(), self.endpoint.world_size, self.endpoint
         waits, out, into = [], np.zeros((size, size), np.int64), np.zeros((size, size), np.int64)
         for rank in range(size):
             state = self.states.get(rank)
-            known = state is not None and (rank == 0 or self._is_fresh(state, now_s))
-            waits.append(state.wait if known else Wait(rank, "computing" if not end.rank else "unknown"))
+            known = state is not None and (rank == end.rank or self._is_fresh(state, now_s))
+            silent = "stopped" if rank in stopped else "unknown" if end.rank else "computing"
+            waits.append(state.wait if known and rank not in stopped else Wait(rank, silent))
             if state is not None:
                 out[rank], into[rank] = state.tensors_out, state.tensors_in
-        rows = [[w.rank, w.call, w.peer, w.waited_s, w.where, w.note] for w in waits]
         lost = _undelivered(out, into) if len(self.states) == size else []
-        self.fail({"kind": "stalled", "headline": headline, "waits": rows, "undelivered": lost})
+        differing = agree.differing(self._said(), waits, lost)
+        reason = {"headline": headline, "waits": [_row(wait) for wait in waits], "undelivered": lost}
+        if differing is not None:
+            self.fail({**reason, "kind": "differing", "headline": differing.headline, "calls": differing.calls})
+        else:
+            missing = [] if end.rank else agree.missing(self._said(), waits)
+            self.fail({**reason, "kind": "stalled", "missing": missing})
 
     def _is_fresh(self, state: State, now_s: float) -> bool:
         return now_s - state.heard_s < 2.5 * self.beat_s
@@ -214,9 +245,16 @@ def _undelivered(out: np.ndarray, into: np.ndarray) -> list[str]:
             for src, dst in zip(*np.nonzero(missing > 0), strict=True)]
 
 
+def _row(wait: Wait) -> list:
+    return [wait.rank, wait.call, wait.peer, wait.waited_s, wait.where, wait.note, wait.inside]
+
+
 def _error(reason: dict) -> BaseException:
-    if reason["kind"] == "stalled":
-        return Stalled(reason["headline"], [Wait(*row) for row in reason["waits"]], reason["undelivered"])
+    if reason["kind"] in ("stalled", "differing"):
+        waits, lost = [Wait(*row) for row in reason["waits"]], reason["undelivered"]
+        if reason["kind"] == "differing":
+            return Disagreement(reason["headline"], reason["calls"], waits, lost)
+        return Stalled(reason["headline"], waits, lost, reason["missing"])
     if reason["kind"] == "died":
         return RankDied(reason["rank"], note=reason["why"])
     return _raised(reason["rank"], wire.decode(reason["told"]))

@@ -32,6 +32,7 @@ from ..trace import Trace
 from .comm import TorchComm
 from .endpoint import TorchEndpoint
 from .handshake import listening_host, meet
+from .neighbours import Neighbours
 from .roads import BACKENDS, Roads
 from .watch import Watch
 
@@ -85,6 +86,7 @@ class TorchWorld:
             dist.init_process_group("gloo", store=dist.PrefixStore("default", store), rank=self.rank,
                                     world_size=self.world_size, timeout=timedelta(seconds=transfer_timeout_s))
         socks, self.refused = meet(dist.PrefixStore("mail", store), self.rank, self.world_size, host, timeout_s)
+        self._neighbours = Neighbours(dist.PrefixStore("mail", store), self.rank, self.world_size)
         self._endpoint = TorchEndpoint(self.rank, self.world_size, socks, Roads(backend, self.rank, transfer_timeout_s))
         _open.append(self)
 
@@ -106,7 +108,7 @@ class TorchWorld:
         if self._failed:
             raise CommError(f"this world ended with {self._failed}; start the program again with torchrun")
         self._epoch += 1
-        watch = Watch(self._endpoint, timeout_s, limit_s, on_report)
+        watch = Watch(self._endpoint, timeout_s, limit_s, on_report, self._neighbours)
         try:
             results, ledger, seconds = self._run(program, mine, watch, size, gather)
         except BaseException as error:
