@@ -18,7 +18,7 @@ KS = (1, 2, 3, 4, 5, 7, 8)
 BUSY = Link(latency_s=0.0, overhead_s=1e-3, bandwidth_Bps=1e5)        # all of α keeps the port busy
 LONG = Link(latency_s=0.7e-3, overhead_s=0.3e-3, bandwidth_Bps=1e5)   # most of α is the length of the line
 OPS = ("sum", "max", "min", "prod", "mean")
-CHOICES = {"ring": {}, "chunked_ring": {"chunks": 3}, "binomial": {}, "halving_doubling": {},
+CHOICES = {"ring": {}, "chunked_ring": {"chunks": 3}, "binomial": {}, "halving_doubling": {}, "recursive_doubling": {},
            "hierarchical": {"groups": 3}}
 
 
@@ -127,6 +127,29 @@ def test_halving_doubling(K, link):
             expect_seconds(run, form)
         else:                                            # unequal halves, and a port that is free during the latency
             assert form - traffic.rounds * 4 / 1e5 <= run.seconds <= form * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("K", KS)
+@pytest.mark.parametrize("link", [BUSY, LONG], ids=["busy", "long"])
+def test_recursive_doubling(K, link):
+    """Told as sets of ranks: partners swap all they have heard of, until everyone has heard of everyone."""
+    H = 2 ** int(math.log2(K))
+    for P in lengths(K):
+        run = run_all(K, P, "recursive_doubling", link=link)
+        sent = {rank: [(rank - H, 4 * P)] if rank >= H else [] for rank in range(K)}
+        heard = {rank: {rank, rank + H} & set(range(K)) for rank in range(H)}
+        for distance in [2**j for j in range(int(math.log2(H)))]:
+            partner = {rank: rank + distance if rank // distance % 2 == 0 else rank - distance for rank in range(H)}
+            for rank in range(H):
+                sent[rank].append((partner[rank], 4 * P))
+            heard = {rank: heard[rank] | heard[partner[rank]] for rank in range(H)}
+        assert all(each == set(range(K)) for each in heard.values())
+        for rank in range(K - H):
+            sent[rank].append((rank + H, 4 * P))
+        traffic = cost.recursive_doubling_all_reduce(P, K, 4)
+        expect_traffic(run, traffic, sent)
+        expect_seconds(run, traffic.seconds(1e-3, 1e5))
+        assert traffic.rounds == int(math.log2(H)) + 2 * (K > H)
 
 
 @pytest.mark.parametrize("K", KS)

@@ -10,7 +10,7 @@ from pslab.collectives import all_reduce, barrier, gather, reduce, scatter
 from pslab.comm import ProcessWorld, RankDied, SimWorld
 
 ALGORITHMS = {"ring": {}, "chunked_ring": {"chunks": 3}, "binomial": {}, "halving_doubling": {},
-              "hierarchical": {"groups": 2}}
+              "recursive_doubling": {}, "hierarchical": {"groups": 2}}
 LARGE = 100_003                # 400 KB: pieces of it go through shared memory, or fill a socket
 
 

@@ -129,7 +129,7 @@ def test_where_tree_and_ring_switch(K, switch):
 
 @settings(max_examples=40)
 @given(st.integers(4, 300), st.floats(1e-7, 1e-3), st.floats(1e6, 1e11),
-       st.sampled_from(("binomial", "halving_doubling")))
+       st.sampled_from(("binomial", "halving_doubling", "recursive_doubling")))
 def test_at_the_switch_both_take_equally_long(K, alpha_s, bandwidth_Bps, other):
     n = cost.ring_from_bytes(K, alpha_s, bandwidth_Bps, other)
     if n == math.inf:
@@ -146,7 +146,17 @@ def test_halving_doubling_is_never_slower_than_the_tree(K, n):
     assert seconds["halving_doubling"] <= seconds["binomial"] * (1 + 1e-12)
     if K <= 3:
         assert cost.ring_from_bytes(K, ALPHA_S, BANDWIDTH_BPS, "halving_doubling") == 0
-        assert seconds["ring"] == min(seconds.values())
+        assert seconds["ring"] == min(s for name, s in seconds.items() if name != "recursive_doubling")
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 300), st.floats(1e-7, 1e-3), st.floats(1e6, 1e11))
+def test_recursive_doubling_is_for_the_shortest(K, alpha_s, bandwidth_Bps):
+    """Its rounds are the fewest of all, and its bytes the most: first there is it, and then never again."""
+    assert cost.best_all_reduce(0, K, alpha_s, bandwidth_Bps).algorithm == "recursive_doubling"
+    long = cost.best_all_reduce(1e15, K, alpha_s, bandwidth_Bps).algorithm
+    assert (long == "recursive_doubling") == (K == 2), "with two ranks everyone's bytes are those of the ring"
+    assert (cost.ring_from_bytes(K, alpha_s, bandwidth_Bps, "recursive_doubling") == math.inf) == (K == 2)
 
 
 @pytest.mark.parametrize("K", [4, 5, 8])
@@ -166,13 +176,14 @@ def test_both_sides_of_the_switch_in_the_simulator(K):
 def test_the_forms_compared_are_those_of_the_ports_where_pieces_are_even(K, times):
     P = K * times * 2 ** (K.bit_length() - 1)
     seconds = cost.best_all_reduce(4 * P, K, 1e-3, 1e6).seconds
-    for name, traffic in (("ring", cost.ring_all_reduce(P, K)), ("binomial", cost.binomial_all_reduce(P, K))):
+    for name, traffic in (("ring", cost.ring_all_reduce(P, K)), ("binomial", cost.binomial_all_reduce(P, K)),
+                          ("recursive_doubling", cost.recursive_doubling_all_reduce(P, K))):
         assert seconds[name] == pytest.approx(traffic.seconds(1e-3, 1e6), rel=1e-9)
     H = 2 ** int(math.log2(K))
     assert seconds["halving_doubling"] == pytest.approx(
         cost.halving_doubling_all_reduce(P, K).seconds(1e-3, 1e6), rel=1e-9)
     if H == K:
-        assert seconds["halving_doubling"] <= min(seconds.values()) * (1 + 1e-12)
+        assert seconds["halving_doubling"] <= min(seconds["ring"], seconds["binomial"]) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -180,10 +191,10 @@ def test_the_forms_compared_are_those_of_the_ports_where_pieces_are_even(K, time
     (lambda: cost.best_all_reduce(-1, 4, 1e-5, 1e9), "payload_bytes=-1; 0 or more bytes"),
     (lambda: cost.best_all_reduce(10, 4, -1, 1e9), "alpha_s=-1"),
     (lambda: cost.best_all_reduce(10, 4, 1, 1e9, ("ring", "tree")),
-     "among has 'tree'; allowed: ring, binomial, halving_doubling"),
+     "among has 'tree'; allowed: ring, binomial, halving_doubling, recursive_doubling"),
     (lambda: cost.best_all_reduce(10, 4, 1, 1e9, ()), "among is empty"),
     (lambda: cost.ring_from_bytes(0, 1, 1e9), "K=0"), (lambda: cost.ring_from_bytes(4, 1, 0), "bandwidth_Bps=0"),
-    (lambda: cost.ring_from_bytes(4, 1, 1e9, "ring"), "instead_of='ring'; allowed: binomial, halving_doubling"),
+    (lambda: cost.ring_from_bytes(4, 1, 1e9, "ring"), "instead_of='ring'; allowed: binomial, halving_doubling, "),
     (lambda: cost.binomial_reduce(10, 4, dst=4), "dst=4; ranks run from 0 to 3"),
     (lambda: cost.halving_doubling_all_reduce(-1, 4), "elements=-1"),
     (lambda: cost.halving_doubling_all_reduce(1, 0), "K=0"),
@@ -212,29 +223,30 @@ def test_auto_is_the_ring_unless_a_model_says_otherwise(K):
     for P in (1, 1000):
         assert trace_of(K, P) == trace_of(K, P, algorithm="auto") == trace_of(K, P, algorithm="ring")
         for model in (cost.AlphaBeta(1.0, 1e9), cost.AlphaBeta(0.0, 1e3), Link(0.5, 0.5, 1e9)):
-            alpha_s = model.alpha_s if isinstance(model, cost.AlphaBeta) else model.latency_s + model.overhead_s
-            best = cost.best_all_reduce(4 * P, K, alpha_s, model.bandwidth_Bps).algorithm
+            link = model if isinstance(model, cost.AlphaBeta) else cost.AlphaBeta(
+                model.latency_s + model.overhead_s, model.bandwidth_Bps, model.overhead_s)
+            best = cost.fastest_all_reduce(P, K, link).algorithm
             assert trace_of(K, P, model=model) == trace_of(K, P, algorithm=best)
 
 
 def test_the_model_and_the_size_decide():
     slow, fast = cost.AlphaBeta(1.0, 1e9), cost.AlphaBeta(0.0, 1e3)
-    assert trace_of(5, 999, model=slow) == trace_of(5, 999, algorithm="halving_doubling") != trace_of(5, 999)
+    assert trace_of(5, 999, model=slow) == trace_of(5, 999, algorithm="recursive_doubling") != trace_of(5, 999)
     assert trace_of(5, 999, model=fast) == trace_of(5, 999)
     for link in (Link(1.0, 0.0, 1e9), Link(0.0, 1.0, 1e9)):            # either part of α counts
         assert trace_of(5, 999, model=link) == trace_of(5, 999, model=slow)
-    middle = cost.AlphaBeta(1e-5, 1e8)                   # K = 7: halving–doubling up to 3,360 bytes
-    assert cost.ring_from_bytes(7, 1e-5, 1e8, "halving_doubling") == pytest.approx(3_360)
-    assert trace_of(7, 835, model=middle) == trace_of(7, 835, algorithm="halving_doubling") != trace_of(7, 835)
-    assert trace_of(7, 845, model=middle) == trace_of(7, 845)
+    middle = cost.AlphaBeta(1e-5, 1e8)                   # K = 7: doubling up to 3,500 bytes, the ring from there on
+    assert cost.ring_from_bytes(7, 1e-5, 1e8, "recursive_doubling") == pytest.approx(3_500)
+    assert trace_of(7, 865, model=middle) == trace_of(7, 865, algorithm="recursive_doubling") != trace_of(7, 865)
+    assert trace_of(7, 882, model=middle) == trace_of(7, 882)
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"algorithm": "tree"}, "algorithm='tree'; allowed: auto, ring, chunked_ring, binomial, halving_doubling, hier"),
+    ({"algorithm": "tree"}, "algorithm='tree'; allowed: auto, ring, chunked_ring, binomial, halving_doubling, recu"),
     ({"chunks": 2}, "chunks= belongs to algorithm='chunked_ring'; this call has algorithm='auto'"),
     ({"algorithm": "ring", "groups": 2}, "groups= belongs to algorithm='hierarchical'; this call has algorithm='ring'"),
     ({"algorithm": "ring", "model": cost.AlphaBeta(0, 1)}, "model= belongs to algorithm='auto'"),
-    ({"model": (1e-5, 1e9)}, "model=(1e-05, 1000000000.0); a pslab.cost.AlphaBeta or a pslab.comm.Link is needed"),
+    ({"model": (1e-5, 1e9)}, "model=(1e-05, 1000000000.0); a pslab.cost.Fitted (of pslab.collectives.fit), a pslab"),
     ({"algorithm": "chunked_ring", "chunks": 0}, "chunks=0; a whole number of 1 or more"),
     ({"algorithm": "chunked_ring", "chunks": 2.0}, "chunks=2.0; a whole number"),
     ({"algorithm": "chunked_ring", "chunks": True}, "chunks=True; a whole number"),

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MESSAGE_SIZES = (64, 4 << 10, 64 << 10, 1 << 20)         # of single messages, bytes
 SIZES = tuple(1 << power for power in range(10, 25, 2))  # of all-reduces, 1 KB to 16 MB
 TRAIN = 8                                                # messages
-WARM = 2
 LOOP_S = 0.004                                           # calls are repeated for about as long: long against the clock
 MOST_CALLS = 50
 HOPELESS = 1.7                                           # times the fastest: not measured any further at this size
@@ -61,29 +60,44 @@ def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 7, limit_s: float
     return where.model
 
 
-def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 7) -> AlphaBeta:
+def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 7, limit_s: float = 2.5) -> AlphaBeta:
     """α, β and the overhead of messages between neighbours, all ranks sending at once; collective, equal on all ranks.
 
-    A comm of one rank has no messages: ValueError.
+    sizes    of the messages, bytes, ascending, two or more; the largest are left out when limit_s has been spent
+    returns  pslab.cost.AlphaBeta; ValueError for a comm of one rank, which has no messages
     """
     from pslab import cost
 
     if comm.world_size == 1:
         raise ValueError("comm has one rank; messages between two, or more, are what is measured")
-    steps, trains = [], []
+    began_s, steps, port_s = comm.now(), [], []
     for size in sizes:
-        buffers = [np.zeros(size, np.uint8) for _ in range(TRAIN)]
-        into = [np.empty(size, np.uint8) for _ in range(TRAIN)]
-        for times, messages in ((steps, 1), (trains, TRAIN)):
-            for _ in range(WARM):
-                _train(comm, buffers[:messages], into)
-            times.append([_timed(comm, 1, lambda n=messages, b=buffers, i=into: _train(comm, b[:n], i))
-                          for _ in range(repeats)])
-    steps_s, trains_s = ([median(row) for row in _slowest(comm, times)] for times in (steps, trains))
-    link = cost.fit(list(zip(sizes, steps_s)))
-    port_s = [(train - step) / (TRAIN - 1) for train, step in zip(trains_s, steps_s)]
-    overhead_s = median(port - size / link.bandwidth_Bps for port, size in zip(port_s, sizes))
+        going = [np.zeros(size, np.uint8) for _ in range(TRAIN)]
+        coming = [np.empty(size, np.uint8) for _ in range(TRAIN)]
+        step_s, train_s = _medians(comm, repeats, {
+            "step": lambda g=going, c=coming: _train(comm, g[:1], c),
+            "train": lambda g=going, c=coming: _train(comm, g, c)}).values()
+        steps.append((size, step_s))
+        port_s.append((train_s - step_s) / (TRAIN - 1))
+        if len(steps) > 1 and _told(comm, comm.now() - began_s) > limit_s:
+            break
+    link = cost.fit(steps)
+    overhead_s = median(port - size * link.beta_s_per_byte for port, (size, _) in zip(port_s, steps))
     return cost.AlphaBeta(link.alpha_s, link.bandwidth_Bps, min(max(overhead_s, 0.0), link.alpha_s))
+
+
+def _medians(comm, repeats: int, calls: dict) -> dict[str, float]:
+    """Median seconds of each call, in turn. The first of each warms up; see `_virtual` for why there may be but two."""
+    first, second = ({name: _seconds(comm, 1, call) for name, call in calls.items()} for _ in range(2))
+    if _virtual(first, second):
+        return second
+    times = [{name: _seconds(comm, 1, call) for name, call in calls.items()} for _ in range(repeats)]
+    return {name: median(row[name] for row in times) for name in calls}
+
+
+def _virtual(first: dict[str, float], second: dict[str, float]) -> bool:
+    """Whether everything takes as long again to a billionth: then time is virtual, and there is nothing to repeat."""
+    return all(math.isclose(first[name], second[name], rel_tol=1e-9) for name in first)
 
 
 def _measure(comm, sizes: Sequence[int], repeats: int, limit_s: float) -> tuple:
@@ -93,7 +107,7 @@ def _measure(comm, sizes: Sequence[int], repeats: int, limit_s: float) -> tuple:
     if comm.world_size == 1:
         return 0.0, math.inf, 0.0, {}
     began_s, comm.model = comm.now(), None
-    link = measure_link(comm, repeats=repeats)
+    link = measure_link(comm, repeats=repeats, limit_s=limit_s / 4)
     numbers = link.alpha_s, link.bandwidth_Bps, link.overhead_s
     factors: dict[str, list] = {}
     for size in (0, *sorted(sizes)) if sizes else ():
@@ -117,32 +131,25 @@ def _even(K: int) -> int:
 
 
 def _race(comm, elements: int, repeats: int) -> dict[str, float]:
-    """Median seconds of each all-reduce of so many float32, in turn; of hopeless ones as many as it took to see that.
-
-    The first of each warms up; where the second takes as long to a billionth, time is virtual, and nothing is repeated.
-    """
+    """Median seconds of each all-reduce of so many float32, in turn; of hopeless ones as few as it took to see it."""
     from pslab import cost
 
     x = np.zeros(elements, np.float32)
     options = {"hierarchical": {"groups": PAIRS}}
     calls = {name: lambda name=name: all_reduce(comm, x, algorithm=name, **options.get(name, {}))
              for name in cost.ALL_REDUCES}
-
-    def timed(name: str, n: int) -> float:
-        return _slowest(comm, [[_timed(comm, n, calls[name])]])[0][0]
-
-    first, second = ({name: timed(name, 1) for name in calls} for _ in range(2))
-    if all(math.isclose(first[name], second[name], rel_tol=1e-9) for name in calls):
+    first, second = ({name: _seconds(comm, 1, call) for name, call in calls.items()} for _ in range(2))
+    if _virtual(first, second):
         return second
     counts = {name: max(1, min(MOST_CALLS, int(LOOP_S / max(seconds, 1e-9)))) for name, seconds in second.items()}
     best_s = min(second.values())
     running = [name for name in calls if second[name] <= 2 * HOPELESS * best_s]       # one call each: not too strict
-    seconds: dict[str, list[float]] = {name: [timed(name, counts[name])] for name in running}
+    seconds = {name: [_seconds(comm, counts[name], calls[name])] for name in running}
     best_s = min(times[0] for times in seconds.values())
     running = [name for name in running if seconds[name][0] <= HOPELESS * best_s]
     for _ in range(repeats - 1):
         for name in running:
-            seconds[name].append(timed(name, counts[name]))
+            seconds[name].append(_seconds(comm, counts[name], calls[name]))
     return {name: median(seconds.get(name, [second[name]])) for name in calls}
 
 
@@ -155,20 +162,15 @@ def _train(comm, buffers: Sequence[np.ndarray], into: Sequence[np.ndarray]) -> N
         work.wait()
 
 
-def _timed(comm, calls: int, call) -> float:
-    """Seconds of one of `calls` calls, after a barrier; by the world's own clock."""
+def _seconds(comm, calls: int, call) -> float:
+    """Seconds of one of `calls` calls after a barrier, on the slowest rank, by the world's clock; told to all ranks."""
     comm.barrier()
     began_s = comm.now()
     for _ in range(calls):
         call()
-    return (comm.now() - began_s) / calls
-
-
-def _slowest(comm, times: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Of every measurement the time of the slowest rank; rank 0's copy of them, on all ranks."""
-    table = np.array(times, np.float64)
-    all_reduce(comm, table, "max", algorithm="binomial")
-    return table.tolist()
+    spent = np.array([(comm.now() - began_s) / calls])
+    all_reduce(comm, spent, "max", algorithm="binomial")
+    return float(spent[0])
 
 
 def _told(comm, number: float) -> float:
