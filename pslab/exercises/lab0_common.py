@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from pslab.comm import Link
-from pslab.grade import Case, Misconception, Verdict, contracts
-from pslab.grade.failures import Stalled
+from pslab.grade import AnswerFailed, Case, Misconception, Stalled, Verdict, contracts
 
 ITEM_BYTES = 4                                                       # float32
 LINK = Link(latency_s=0.0, overhead_s=10e-6, bandwidth_Bps=1e9)      # alpha 10 µs, all of it overhead
@@ -42,7 +41,9 @@ class Once(contracts.Job):
     kept: WeakKeyDictionary = field(default_factory=WeakKeyDictionary, compare=False, repr=False)
 
     def on(self, case: Case, only=None) -> list[contracts.Trial]:
-        trials = super().on(replace(case, stream=""), only)
+        """Those that are easiest to read come first: three to five ranks, a few elements for each."""
+        trials = sorted(super().on(replace(case, stream=""), only),
+                        key=lambda t: (not 3 <= t.K <= 5, not t.K <= t.P <= 100))
         return [replace(trial, kwargs={"link": LINK, **trial.kwargs}, facts={**trial.facts, "seed": case.seed})
                 for trial in trials]
 
@@ -53,7 +54,11 @@ class Once(contracts.Job):
         runs = self.kept.setdefault(answers, {})
         key = trial.facts["seed"], str(trial), repr(sorted(settings.items()))
         if key not in runs:
-            runs[key] = super().run(answers, trial, **kwargs)
+            try:
+                runs[key] = super().run(answers, trial, **kwargs)
+            except AnswerFailed as failed:
+                failed.where = "; ".join(filter(None, (failed.where, str(trial))))     # which K, which length
+                raise
         return runs[key]
 
 
