@@ -6,8 +6,9 @@
 
 `ours` reduces an ordinary tensor (torch.empty), `ours, kit memory` one from `comm.empty`, Gloo the same ordinary one.
 All sides get the same barrier, the same clock and one thread a process; what each computes is checked in the run that
-times it. Bytes are those of the ledger; busbw = algbw · 2(K−1)/K as in nccl-tests; ceilings are measured by one rank
-while the others wait, on tensors of the same size.
+times it. With --openmpi, Open MPI's all-reduce of an ordinary array runs after them, K processes of its own, the same
+number of calls and loops. Bytes are those of the ledger; busbw = algbw · 2(K−1)/K as in nccl-tests; ceilings are
+measured by one rank while the others wait, on tensors of the same size.
 
     pslab bench allreduce --json FILE          or          python benchmarks/allreduce.py --quick
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bench_openmpi
 from bench_common import (
     at_least,
     check_writable,
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=at_least(1), help="inner loops a side (default 9; medians are over these)")
     parser.add_argument("--transport", choices=("auto", "shm", "tcp"), default="auto", help="of ProcessWorld")
     parser.add_argument("--pin", action="store_true", help="every rank stays on its core, for both sides alike")
+    parser.add_argument("--openmpi", action="store_true", help="measure Open MPI too; needs mpirun and mpi4py")
     parser.add_argument("--quick", action="store_true", help="4K and 1M, K = 2, 3 repeats, unless said otherwise")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and samples to FILE")
 
@@ -61,13 +64,19 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.json:
             check_writable("--json", args.json)
+        if args.openmpi:
+            bench_openmpi.check_there()
     except ValueError as error:
         print(f"pslab: {error}", file=sys.stderr)
         return 2
     figures = {"benchmark": "allreduce", "machine": machine(), "dtype": "float32", "repeats": repeats,
                "transport": args.transport, "pin": args.pin, "results": []}
     for K in world_sizes:
-        figures["results"] += [measure(K, size, repeats, args.transport, args.pin) for size in sizes]
+        for size in sizes:
+            row = measure(K, size, repeats, args.transport, args.pin)
+            if args.openmpi:
+                add_openmpi(row, repeats)
+            figures["results"].append(row)
     show(figures)
     if args.json:
         write_json(args.json, figures)
@@ -98,6 +107,18 @@ def measure(K: int, size: int, repeats: int, transport: str, pin: bool) -> dict:
     for side in ("ours", "kit"):
         row[f"gloo_over_{side}"] = row["gloo"]["median_s"] / row[side]["median_s"]
     return row
+
+
+def add_openmpi(row: dict, repeats: int) -> None:
+    """The same row by Open MPI, in processes of its own."""
+    there = bench_openmpi.measure(row["world_size"], row["size_bytes"], row["calls"]["ours"], repeats)
+    K, side = row["world_size"], summary(there["seconds"])
+    side["busbw_Bps"] = row["size_bytes"] / side["median_s"] * 2 * (K - 1) / K
+    row["openmpi"], row["openmpi_version"] = side, there["version"]
+    row["openmpi_over_ours"] = side["median_s"] / row["ours"]["median_s"]
+    row["openmpi_over_kit"] = side["median_s"] / row["kit"]["median_s"]
+    if not there["correct"]:
+        row["wrong"], row["correct"] = [*row["wrong"], "openmpi"], False
 
 
 def one_call(comm, P: int) -> None:
@@ -194,10 +215,19 @@ def show(figures: dict) -> None:
                      f"{r['gloo_over_kit']:.2f}", f"{r['ours']['busbw_Bps'] / 1e9:.2f} GB/s",
                      f"{r['kit']['busbw_Bps'] / 1e9:.2f} GB/s", f"{r['port_bytes']:,} B",
                      time_text(r["ceilings"]["memcpy"]["median_s"]), time_text(r["ceilings"]["add"]["median_s"])))
+    rivals = [r for r in figures["results"] if "openmpi" in r]
+    if rivals:
+        head += ("open mpi", "mpi/ours", "mpi/kit")
+        rows = [(*row, time_text(r["openmpi"]["median_s"]), f"{r['openmpi_over_ours']:.2f}",
+                 f"{r['openmpi_over_kit']:.2f}") for row, r in zip(rows, rivals)]
     print_table(head, rows)
     slower = [r for r in figures["results"] if min(r["gloo_over_ours"], r["gloo_over_kit"]) < 1]
     where = ", ".join(f"K = {r['world_size']} {size_text(r['size_bytes'])}" for r in slower)
     print("slower than Gloo: " + (where or "nowhere") + "; above 1 in gloo/ours means ours is faster")
+    if rivals:
+        slower = [r for r in rivals if r["openmpi_over_ours"] < 1]
+        where = ", ".join(f"K = {r['world_size']} {size_text(r['size_bytes'])}" for r in slower)
+        print(f"slower than {rivals[0]['openmpi_version']}, with ordinary tensors: {where or 'nowhere'}")
 
 
 if __name__ == "__main__":

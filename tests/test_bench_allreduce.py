@@ -106,6 +106,63 @@ def test_a_wrong_result_is_an_error(bench, monkeypatch, capsys):
     assert "WRONG RESULT: K = 2, 4 KB: ['gloo']" in capsys.readouterr().err
 
 
+RIVAL = """#!{python}
+import json, sys
+assert sys.argv[1:4] == ["--oversubscribe", "-n", "2"] and sys.argv[5].endswith("bench_openmpi.py"), sys.argv
+size, calls, repeats = map(int, sys.argv[6:])
+print("a line of its own")
+print(json.dumps({{"seconds": [calls * size] * repeats, "correct": {correct}, "version": "Open MPI v0"}}))
+"""
+
+
+def with_rival(tmp_path, monkeypatch, correct=True):
+    """A stand-in for mpirun, whose figures are known."""
+    tmp_path.joinpath("mpirun").write_text(RIVAL.format(python=sys.executable, correct=correct))
+    tmp_path.joinpath("mpirun").chmod(0o755)
+    tmp_path.joinpath("mpi4py.py").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_open_mpi_stands_beside_the_others(bench, tmp_path, monkeypatch, capsys):
+    with_rival(tmp_path, monkeypatch)
+    monkeypatch.setattr(bench, "measure", lambda *args: fake_row(*args) | {"calls": {"ours": 5}})
+    file = tmp_path / "figures.json"
+    assert call(bench, "--sizes", "4K,8", "--world-sizes", "2", "--repeats", "3", "--openmpi", "--json", str(file)) == 0
+    first, second = json.loads(file.read_text())["results"]
+    assert first["openmpi"]["samples_s"] == [5 * 4096] * 3
+    assert second["openmpi"]["median_s"] == second["openmpi_over_ours"] == second["openmpi_over_kit"] == 5 * 8
+    assert second["openmpi"]["busbw_Bps"] == pytest.approx(8 / 40)
+    out = capsys.readouterr().out
+    assert "mpi/ours" in out
+    assert "slower than Open MPI v0, with ordinary tensors: nowhere" in out
+
+
+def test_a_wrong_sum_of_open_mpi_is_an_error(bench, tmp_path, monkeypatch, capsys):
+    with_rival(tmp_path, monkeypatch, correct=False)
+    monkeypatch.setattr(bench, "measure", lambda *args: fake_row(*args) | {"calls": {"ours": 5}})
+    assert call(bench, "--sizes", "4K", "--world-sizes", "2", "--openmpi") == 1
+    assert "WRONG RESULT: K = 2, 4 KB: ['openmpi']" in capsys.readouterr().err
+
+
+def test_open_mpi_that_is_not_there(bench, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert call(bench, "--quick", "--openmpi") == 2
+    assert "there is no mpirun on the PATH" in capsys.readouterr().err
+    with_rival(tmp_path, monkeypatch)
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert call(bench, "--quick", "--openmpi") == 2
+    assert "pip install mpi4py" in capsys.readouterr().err
+
+
+def test_an_mpirun_that_fails_says_why(bench, tmp_path, monkeypatch):
+    with_rival(tmp_path, monkeypatch)
+    monkeypatch.setattr(bench, "measure", lambda *args: fake_row(*args) | {"calls": {"ours": 5}})
+    with pytest.raises(RuntimeError, match=r"mpirun ended with 1: (.|\n)*AssertionError"):
+        call(bench, "--sizes", "4K", "--world-sizes", "3", "--openmpi")
+
+
 def what_each_side_calls(comm, P, folder):
     """Runs the race with every call noted: what was called, on which backend, on a tensor in kit memory or not."""
     import os
