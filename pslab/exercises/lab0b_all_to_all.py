@@ -151,7 +151,7 @@ def _why_links(trial, ledger, need: dict, total: int, bound: int) -> str:
     whole = [sum(part.numel() * part.element_size() for part in mine) for mine in _parts(trial)]
     for own in (0, 1) if K > 2 else (0,):                # with or without the part that stays at home
         everything = {(src, dst): whole[src] - own * _size(trial, src) for src, dst in need}
-        if all(ledger.link(*link) >= everything[link] for link in need):
+        if all(0 <= ledger.link(*link) - everything[link] <= 8 * (K + 1) for link in need):    # and lengths to cut by
             return "0B/all-gather"
     return "0B/more-than-the-parts"
 
@@ -174,14 +174,15 @@ ALL_TO_ALL = Exercise(
     points=20, minutes=25, difficulty=3, core=True, prerequisites=("0A",),
     goal="parts[q] of rank r is for rank q. Return, in rank order, the K parts that are for this rank. Parts may have "
          "any length, also none. Each goes straight to its target in one message; nothing else travels.",
-    example="K = 2: rank 0 has [[0], [1, 2]], rank 1 has [[3, 4], []] -> rank 0 gets [[0], [3, 4]], rank 1 [[1, 2], []]",
+    example="K = 2: rank 0 has [[0], [1, 2]], rank 1 has [[3, 4], []] -> rank 0 gets [[0], [3, 4]], rank 1 gets "
+            "[[1, 2], []]",
     hints=(
-        "Draw the K x K table with a row for each rank and a column for each target. What you return is a column. Which "
-        "entry of it never leaves its rank?",
+        "Draw the K x K table with a row for each rank and a column for each target. What you return is a column. "
+        "Which entry of it never leaves its rank?",
         "Let everybody be busy at once: in step s = 1 .. K-1 think of the rank s places to your right as the one you "
         "send to. From whom does something come to you in the same step?",
-        "In each step: start with isend, then recv from (rank - s) mod K, then wait() on the isend. Put what came at the "
-        "place of its sender. Send an empty part too: nobody else knows that it is empty.",
+        "In each step: start with isend, then recv from (rank - s) mod K, then wait() on the isend. Put what came at "
+        "the place of its sender. Send an empty part too: nobody else knows that it is empty.",
     ),
     misconceptions=(
         *told("0/everyone-sends-first", "0/everyone-receives-first", "0/ranks-share-nothing"),
@@ -205,8 +206,8 @@ ALL_TO_ALL = Exercise(
                       "part can go straight to its target and cross one link only."),
         Misconception("0B/all-gather", "Everybody sent everything to everybody and each picked its own; that is an "
                       "all-gather, K-1 times the bytes, where each part has one reader only."),
-        Misconception("0B/more-than-the-parts", "More travelled than the parts; a message may have any length and brings "
-                      "its shape along, so neither sizes nor padding are needed."),
+        Misconception("0B/more-than-the-parts", "More travelled than the parts; a message may have any length and "
+                      "brings its shape along, so neither sizes nor padding are needed."),
         Misconception("0B/many-messages", "You cut a part into several messages; each costs its α, and one a target is "
                       "enough."),
     ),

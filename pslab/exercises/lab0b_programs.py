@@ -18,19 +18,23 @@ from torch import nn
 
 
 def sparse_steps(sparse_sum, comm, steps: list[dict], k: int) -> dict:
-    """steps[t][name]: the gradient (P,) of a parameter; what sparse_sum returned for each, and the residuals at last."""
+    """steps[t][name]: the gradient (P,) of a parameter. What sparse_sum returned for each; the residuals at last; the
+    name of a gradient that it changed, or ''.
+    """
     residuals: dict = {}
-    sums = [{name: sparse_sum(comm, name, gradient, k, residuals) for name, gradient in step.items()}
-            for step in steps]
-    return {"sums": sums, "residuals": residuals}
+    sums, changed = [], ""
+    for step in steps:
+        before = {name: gradient.clone() for name, gradient in step.items()}
+        sums.append({name: sparse_sum(comm, name, gradient, k, residuals) for name, gradient in step.items()})
+        changed = changed or next((name for name in step if not torch.equal(step[name], before[name])), "")
+    return {"sums": sums, "residuals": residuals, "changed": changed}
 
 
 def sparse_training(sparse_sum, comm, start: torch.Tensor, target: torch.Tensor, k: int, lr: float,
-                    steps: int) -> list[float]:
-    """Distances from the optimum after each step; every worker's loss is ½‖w − target‖², and it knows its own target.
+                    steps: int) -> list[torch.Tensor]:
+    """Where w was after each step of SGD, (P,) each. A worker's loss is ½‖w − target‖², and it knows its own target.
 
-    start, target (P,). The optimum of all workers together is the mean of their targets, which nobody here knows: the
-    judge computes distances from the points that come back, (steps, P).
+    start, target (P,). The optimum of all workers together is the mean of their targets.
     """
     w, residuals, path = start.clone(), {}, []
     for _ in range(steps):
