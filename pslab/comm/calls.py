@@ -5,8 +5,8 @@
     rank 2   call 7   all_reduce(float32[4], op='max')   a.py:5     another tag: its messages meet nobody's
 
 Nothing is sent for it. The messages of a collective connect all ranks of its group; so where ranks differ, some message
-between two that differ is never received: either somebody waits for ever, or it is left over at the end of the run. Both
-end the run, and `disagreement` says then, from the logs of all ranks, who called what, and where.
+between two that differ is never received: somebody waits for ever, or it is left over at the end of the run. Either ends
+the run, and `agree` says then, from the logs of all ranks, who called what, and where.
 Two calls that differ in what they ask for have equal tags once in 2³¹ times; those that differ in length alone, never.
 """
 

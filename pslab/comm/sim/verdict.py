@@ -1,4 +1,4 @@
-"""What a run that stands still, or left something over, ends with: whose calls differ comes first, then who is missing."""
+"""What a run that stands still, or left something over, ends with: whose calls differ first, then who is missing."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ from .faults import Crash, Faults
 from .kernel import Kernel, Task
 from .standstill import Probe, Standstill
 from .state import fresh_modes
-from .verdict import verdict
 from .uplink import Uplinks
+from .verdict import verdict
 from .watch import Hung, Prints, Watch
 
 ENGINES = ("auto", "threads", "greenlets")
@@ -100,8 +100,8 @@ class SimWorld:
             if failed is None:
                 return verdict(Deadlock, "deadlock: no rank can ever go on", kernel, fabric)
             if isinstance(failed.error, Standstill):
-                return verdict(Stalled, f"nothing has moved for {timeout_s:g} s of real time: ranks only look for mail, "
-                                        "or wait", kernel, fabric)
+                return verdict(Stalled, f"nothing has moved for {timeout_s:g} s of real time: ranks only look for "
+                                        "mail, or wait", kernel, fabric)
             return _as_caller_sees_it(failed, kernel, timeout_s)
 
         prints = Prints(kernel, self.world_size)

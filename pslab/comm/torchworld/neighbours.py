@@ -16,8 +16,8 @@ class Neighbours:
 
     def __init__(self, store, rank: int, world_size: int):
         store.set(f"process/{rank}", f"{_machine()} {os.getpid()}")
-        told = {peer: store.get(f"process/{peer}").decode().rsplit(" ", 1) for peer in range(world_size) if peer != rank}
-        self.pids = {peer: int(pid) for peer, (machine, pid) in told.items() if machine == _machine()}
+        told = {peer: store.get(f"process/{peer}").decode().rsplit(" ", 1) for peer in range(world_size)}
+        self.pids = {peer: int(pid) for peer, (machine, pid) in told.items() if machine == _machine() and peer != rank}
 
     def stopped(self) -> list[int]:
         """The ranks that are stopped now."""

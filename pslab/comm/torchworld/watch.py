@@ -174,8 +174,8 @@ class Watch:
         if not stopped or still != self.still:
             self.still, self.still_s = still, now_s
         elif now_s - self.still_s >= self.timeout_s and self.reason is None:
-            self._stalled(f"nothing has moved for {self.timeout_s:g} s: rank {rank_list(stopped)} is stopped by a signal, "
-                          "and others wait", stopped)
+            self._stalled(f"nothing has moved for {self.timeout_s:g} s: rank {rank_list(stopped)} is stopped by a "
+                          "signal, and others wait", stopped)
 
     def _said(self) -> dict[int, list]:
         return {rank: state.calls for rank, state in self.states.items()}
