@@ -8,6 +8,7 @@
     viz.bars(...), viz.curve(...)           numbers with units
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
+    viz.algorithms(size, K, racks)          seconds of every all-reduce, from pslab.cost; with _widget: with sliders
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
 
@@ -15,6 +16,7 @@ Each returns a `Picture`: the last line of a notebook cell shows it, `.text` is 
 writes it. `viz.style("stage")` makes all of them large enough for a room.
 """
 
+from .algorithms import algorithm_seconds, algorithms, algorithms_widget
 from .charts import bars, curve
 from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
@@ -33,6 +35,9 @@ __all__ = [
     "Note",
     "Picture",
     "Table",
+    "algorithm_seconds",
+    "algorithms",
+    "algorithms_widget",
     "bars",
     "busiest_link",
     "busiest_link_widget",
