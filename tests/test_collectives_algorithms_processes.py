@@ -93,7 +93,7 @@ def test_different_lengths_are_refused_a_death_is_told_and_the_world_heals():
 
     with ProcessWorld(3, transport="shm") as world:
         for algorithm in ("chunked_ring", "halving_doubling"):
-            with pytest.raises(ValueError, match=r"rank \d sent .* but rank \d receives into .*must be equal"):
+            with pytest.raises(ValueError, match="ranks disagree: collective call 1 of ranks 0-2"):
                 world.run(program, per_rank=[(12, False, algorithm)] * 2 + [(24, False, algorithm)])
             with pytest.raises(RankDied, match="rank 2"):
                 world.run(program, 12, True, algorithm)

@@ -264,10 +264,10 @@ def test_scatter_from_two_ranks_is_refused():
 
 
 def test_gather_of_different_dtypes_and_reduce_of_different_lengths():
-    with pytest.raises(ValueError, match=r"gather: rank 1 brought torch.float64, this rank torch.float32"):
+    with pytest.raises(ValueError, match="ranks disagree: collective call 1 of ranks 0, 1"):
         SimWorld(2).run(lambda comm, x: gather(comm, x), per_rank=[(torch.ones(1),), (torch.ones(1).double(),)])
     for odd in (torch.ones(5), torch.ones(4).double()):
-        with pytest.raises(ValueError, match=r"rank \d sent .* but rank \d receives into .*must be equal"):
+        with pytest.raises(ValueError, match="ranks disagree: collective call 1 of ranks 0-2"):
             SimWorld(3).run(lambda comm, x: reduce(comm, x), per_rank=[(torch.ones(4),)] * 2 + [(odd,)])
     with pytest.raises(ValueError, match="op='average'; allowed: sum, max, min, prod, mean"):
         SimWorld(1).run(lambda comm: reduce(comm, torch.ones(1), op="average"))

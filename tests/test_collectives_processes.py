@@ -134,25 +134,9 @@ def test_different_lengths_or_dtypes_are_refused_and_the_world_stays_usable(worl
 
     K = world.world_size
     for odd in (torch.ones(5), torch.ones(LARGE), torch.ones(4, dtype=torch.float64)):
-        with pytest.raises(ValueError, match=r"rank \d sent .* but rank \d receives into .*must be equal"):
+        with pytest.raises(ValueError, match=r"ranks disagree: collective call 1 of ranks 0[-,] ?\d is not the same"):
             world.run(program, per_rank=[(torch.ones(4),)] * (K - 1) + [(odd,)])
     judge_all_reduce(world, reduced, 5, virtual=False)
-
-
-def test_both_sides_read_the_mismatch():
-    def program(comm, x):
-        try:
-            all_reduce(comm, x)
-        except ValueError as error:
-            return str(error)
-        return ""
-
-    for transport in ("shm", "tcp"):
-        with ProcessWorld(2, transport=transport) as world:
-            texts = world.run(program, per_rank=[(torch.ones(4),), (torch.ones(4).double(),)]).results
-        for text in texts:
-            assert "float32" in text
-            assert "float64" in text
 
 
 def test_many_calls_in_a_row(world):

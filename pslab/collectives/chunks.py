@@ -156,11 +156,3 @@ def check_list(tensors, size: int) -> None:
 def check_algorithm(algorithm: str, known: tuple[str, ...]) -> None:
     if algorithm != "auto" and algorithm not in known:
         raise ValueError(f"algorithm={algorithm!r}; allowed: auto, {', '.join(known)}")
-
-
-def check_dtypes(mine, others: list[torch.Tensor], collective: str) -> None:
-    """Every rank must bring the same dtype; `others[rank]` is what came from that rank."""
-    for rank, tensor in enumerate(others):
-        if tensor.dtype is not mine:
-            raise ValueError(f"{collective}: rank {rank} brought {tensor.dtype}, this rank {mine}; dtypes must be "
-                             f"equal on all ranks")

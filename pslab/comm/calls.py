@@ -5,8 +5,8 @@
     rank 2   call 7   all_reduce(float32[4], op='max')   a.py:5     another tag: its messages meet nobody's
 
 Nothing is sent for it. The messages of a collective connect all ranks of its group; so where ranks differ, some message
-between two that differ is never received: somebody waits for ever, or it is left over at the end of the run. Either ends
-the run, and `agree` says then, from the logs of all ranks, who called what, and where.
+between two that differ is never received: somebody waits for ever, or it is left over at the end of the run. Either
+ends the run, and `agree` says then, from the logs of all ranks, who called what, and where.
 Two calls that differ in what they ask for have equal tags once in 2³¹ times; those that differ in length alone, never.
 """
 
@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Sequence
 
 from .errors import place
-from .tags import ASKED, ASKED_AT, COUNT, HEADS
+from .tags import ASKED, ASKED_AT, COLLECTIVE_TAGS, COUNT
 
 KEPT = 16                               # calls of each group that a log remembers
 _SPREAD = 0x9E3779B1                    # odd: lengths that differ stay different modulo 2³¹
@@ -83,7 +83,7 @@ def _learn(name: str, dtype, what: tuple) -> tuple[int, int]:
     if len(_known) > 4096:
         _known.clear()
     text = call_text(name, dtype, -1, what)
-    parts = _known[name, dtype, what] = HEADS[name], zlib.crc32(text.encode()) & ASKED
+    parts = _known[name, dtype, what] = COLLECTIVE_TAGS[name], zlib.crc32(text.encode()) & ASKED
     return parts
 
 

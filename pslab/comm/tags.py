@@ -13,19 +13,14 @@ COLLECTIVES = ("broadcast", "reduce_scatter", "all_gather", "all_reduce", "all_t
 FIRST_CALL = 1 << 59                    # two digits of a Python integer, as 2 billion: no slower in a table of messages
 _COLLECTIVE_AT, ASKED_AT = 55, 24
 ASKED, COUNT = (1 << 31) - 1, (1 << ASKED_AT) - 1
-HEADS = {name: FIRST_CALL + (i << _COLLECTIVE_AT) for i, name in enumerate(COLLECTIVES, start=1)}
-COLLECTIVE_TAGS = HEADS
-_NAMES = {head >> _COLLECTIVE_AT: name for name, head in HEADS.items()}
+# Where the tags of each collective begin; a call's own lies above.
+COLLECTIVE_TAGS = {name: FIRST_CALL + (i << _COLLECTIVE_AT) for i, name in enumerate(COLLECTIVES, start=1)}
+_NAMES = {head >> _COLLECTIVE_AT: name for name, head in COLLECTIVE_TAGS.items()}
 
 
 def is_call(tag: int) -> bool:
     """Whether a collective made this tag."""
     return FIRST_CALL <= tag < 2 * FIRST_CALL
-
-
-def number_of(tag: int) -> int:
-    """Which call of its group a collective's tag belongs to: 1 for the first."""
-    return tag & COUNT
 
 
 def label(tag: int) -> str:
