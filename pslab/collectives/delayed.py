@@ -1,9 +1,9 @@
 """Delayed all-reduce: a step uses the sums of the step before, while its own travel.
 
-    exact      compute 0 ═ reduce 0 ─ use 0 │ compute 1 ═ reduce 1 ─ use 1 │ …                    T · (c + m)
+    exact      compute 0 ═ reduce 0 ─ use 0 │ compute 1 ═ reduce 1 ─ use 1 │ …            T·(c + m)
 
-    delayed    compute 0 ═ compute 1 ═════ use 0 │ compute 2 ═════ use 1 │ …  drain: use T−1      c + (T−1)·max(c, m) + m
-                         └─ reduce 0 ─────┘└─ reduce 1 ─────┘
+    delayed    compute 0 ═ compute 1 ═════ use 0 │ compute 2 ════ use 1 │ … use T−1       c + (T−1)·max(c, m) + m
+                         └─ reduce 0 ─────┘└─ reduce 1 ─────────┘
 
 With c seconds of computing and m of communication a step, T steps. The price is staleness 1: what is used at step t was
 computed one step earlier, from older parameters. The first step has nothing to use, and after the last one, one is
