@@ -33,6 +33,7 @@ BOXES = [viz.Box("group", "a group of\nparameters", (0, 1)),
 
 # Every public function that returns a picture, called once.
 PICTURES = {
+    "algorithms": lambda: viz.algorithms(1 << 24, 64, 8),
     "bars": lambda: viz.bars(["dense", "sparse"], {"allreduce": [0.35, 89.6], "server": [1.6, 0.0168]}, unit="GB",
                              title="Busiest port", log=True),
     "busiest_link": lambda: viz.busiest_link(16, 4, 0.5),
@@ -43,6 +44,9 @@ PICTURES = {
                                      ("bytes", "ring", "dense ring"), ("bytes", "gather", "all-gather"),
                                      ("bytes", "server", "server")], title="Where it goes"),
     "links": lambda: viz.links(LEDGER, servers=1),
+    "patterns": lambda: viz.patterns({"gather": LEDGER, "all_to_all": LEDGER}),
+    "score_against_bytes": lambda: viz.score_against_bytes(
+        {"float32": (12.0, 96.0), "top-k": [(0.1, 60.0), (0.2, 94.0)]}),
     "spacetime": lambda: viz.spacetime(TRACE),
     "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
     "timeline": lambda: viz.timeline(TRACE),
@@ -175,7 +179,7 @@ def test_lines_and_arrows_grow_with_the_type():
 def test_every_axis_of_numbers_has_a_unit(name):
     for axes in drawn(name).figure.axes:
         if not axes.axison:
-            assert re.search(r"\([kMGT]?B\)", axes.get_title(loc="left")) or name == "flow", "no axes: the title has it"
+            assert re.search(r"\([kMGT]?B\)", axes.get_title(loc="left")) or name in ("flow", "patterns"), "no axes"
             continue
         for axis in (axes.xaxis, axes.yaxis):
             ticks = [t.get_text() for t in axis.get_ticklabels()]

@@ -5,6 +5,8 @@
     viz.step(run, 3), viz.scrubber(run)     one step of a run; a player for all of them
     viz.timeline(run)                       what each rank does, when: computes, waits, sends
     viz.links(run.ledger, servers=1)        bytes on every link of a run
+    viz.patterns({"broadcast": run, ...})   the links of several runs side by side
+    viz.score_against_bytes({...})          accuracy against bytes: what a compression costs and saves
     viz.bars(...), viz.curve(...)           numbers with units
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
@@ -17,10 +19,11 @@ writes it. `viz.style("stage")` makes all of them large enough for a room.
 """
 
 from .algorithms import algorithm_seconds, algorithms, algorithms_widget
-from .charts import bars, curve
+from .charts import bars, curve, score_against_bytes
 from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
 from .links import links
+from .patterns import patterns
 from .picture import Picture, Table, new_figure
 from .scrubber import scrubber, step
 from .spacetime import spacetime, table
@@ -49,7 +52,9 @@ __all__ = [
     "look_of",
     "new_figure",
     "number",
+    "patterns",
     "redrawn",
+    "score_against_bytes",
     "scrubber",
     "seconds_unit",
     "sized",

@@ -86,6 +86,41 @@ def curve(x: Sequence[float], series: Mapping[str, Sequence[float]], *, xlabel: 
     return Picture(figure, title, _sampled(x, series, xlabel, ylabel, rows))
 
 
+def score_against_bytes(results: Mapping[str, Sequence], *, xlabel: str = "sent by a worker (MB)",
+                        ylabel: str = "accuracy (%)", title: str = "What the bytes buy",
+                        looks: Mapping[str, str] | None = None) -> Picture:
+    """One mark a method, at (bytes, score); its way there as a line, if it has several points.
+
+    results: name -> (x, y), or [(x, y), ...] in the order of training. The x axis is logarithmic. The twin lists each
+    method's last point, and its bytes over the fewest.
+    """
+    with_unit("xlabel", xlabel), with_unit("ylabel", ylabel)
+    ways = {name: [tuple(way)] if isinstance(way[0], (int, float)) else [tuple(point) for point in way]
+            for name, way in results.items()}
+    if not ways or not all(len(point) == 2 and point[0] > 0 for way in ways.values() for point in way):
+        raise ValueError(f"results={results!r}; for each method (x, y) with x above 0, or several of them")
+    looks = looks or {}
+    ends = {name: way[-1] for name, way in ways.items()}
+    with styled():
+        figure, axes = new_figure()
+        for i, (name, way) in enumerate(ways.items()):
+            look = look_of(looks.get(name, name), i)
+            axes.plot(*zip(*way), color=look.color, linewidth=points(1.2), alpha=0.6)
+            axes.plot(*ends[name], look.marker, color=look.color, markersize=points(9), zorder=4, label=name,
+                      markeredgewidth=points(1.5))
+        axes.set_xscale("log")
+        _plain_ticks(axes.xaxis)
+        axes.margins(0.08)
+        axes.grid(axis="x")
+        axes.set_xlabel(f"{xlabel}, logarithmic")
+        axes.set_ylabel(ylabel)
+        axes.set_title(title)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, labelcolor=INK)
+    fewest = min(x for x, _ in ends.values())
+    rows = [[name, x, y, f"{x / fewest:.3g}"] for name, (x, y) in ends.items()]
+    return Picture(figure, title, Table(["", xlabel, ylabel, "bytes over the fewest (×)"], rows))
+
+
 def _name_ends(axes, x, series, looks) -> None:
     """Each line's name to the right of its last point, pushed apart where two ends meet."""
     axes.figure.draw_without_rendering()

@@ -53,13 +53,18 @@ def links(ledger, *, servers: int = 0, kind: str | None = None, title: str = "By
 def _places(size: int, servers: int) -> list[tuple[float, float]]:
     """A circle without servers; else workers in a column on the left and servers in one on the right, both centred."""
     if not servers:
-        return [(sin(2 * pi * r / size), cos(2 * pi * r / size)) for r in range(size)]
+        return circle(size)
     workers = size - servers
 
     def column(x, count):
         return [(x, 1 - 2 * (i + 0.5) / count) for i in range(count)]
 
     return column(-1.0, workers) + column(1.0, servers)
+
+
+def circle(size: int) -> list[tuple[float, float]]:
+    """Rank 0 on top, the others after it clockwise."""
+    return [(sin(2 * pi * r / size), cos(2 * pi * r / size)) for r in range(size)]
 
 
 def _arrow(axes, places, flow, largest, unit_bytes, workers) -> None:

@@ -106,7 +106,8 @@ class Picture:
         return {"image/png": self.png(), "text/plain": repr(self)}, {"image/png": {"alt": self.title}}
 
 
-def new_figure(width_in: float = 7.2, height_in: float = 3.4, columns: int = 1, **subplots):
+def new_figure(width_in: float = 7.2, height_in: float = 3.4, columns: int = 1, rows: int = 1,
+               **subplots):
     """(figure, axes) in the house style, outside pyplot: nothing is drawn twice and nothing is left open.
 
     width_in, height_in: on a page; on a stage all pictures fill the same 1280 × 720 pixels. Call it inside `styled()`.
@@ -115,7 +116,7 @@ def new_figure(width_in: float = 7.2, height_in: float = 3.4, columns: int = 1, 
         dpi = STYLES["stage"]["figure.dpi"]
         width_in, height_in = STAGE_PX[0] / dpi, STAGE_PX[1] / dpi
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    return figure, figure.subplots(1, columns, **subplots)
+    return figure, figure.subplots(rows, columns, **subplots)
 
 
 def _text(value) -> str:
