@@ -19,6 +19,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -112,13 +113,13 @@ class Comm:
 
     def __init__(self, endpoint: Endpoint, members: Sequence[int] | None = None, ctx: int = 0):
         self._endpoint = endpoint
-        self.members = tuple(range(endpoint.world_size) if members is None else members)
+        self.members = _everyone(endpoint.world_size) if members is None else tuple(members)
         self.rank = self.members.index(endpoint.rank)
         self.world_size = len(self.members)
         self.device = torch.device("cpu")
         self.model = None                   # what was measured of this world (pslab.collectives.fit); `auto` goes by it
         self._ctx = ctx
-        self._group_rank = {world: group for group, world in enumerate(self.members)}
+        self._group_rank: dict[int, int] | None = None          # made when it is needed: it is as long as the group
         self._splits, self._strand = 0, None
         self._rng: torch.Generator | None = None
         self._log = endpoint.logs.get(ctx)
@@ -214,6 +215,8 @@ class Comm:
             raise ValueError(f"timeout_s={timeout_s!r}; 0 or more seconds, or None, is needed")
         mail = self._endpoint.poll(self._ctx, timeout_s)
         if mail is not None:
+            if self._group_rank is None:
+                self._group_rank = {world: group for group, world in enumerate(self.members)}
             mail.src = self._group_rank[mail.src]
         return mail
 
@@ -279,6 +282,12 @@ class Comm:
 
     def __repr__(self) -> str:
         return f"Comm(rank {self.rank} of {self.world_size})"
+
+
+@lru_cache(maxsize=4)
+def _everyone(world_size: int) -> tuple[int, ...]:
+    """One tuple for all the ranks of a simulated world: a thousand of a thousand would fill the caches."""
+    return tuple(range(world_size))
 
 
 def _tag(tag: int) -> int:
