@@ -1,5 +1,7 @@
 """What the builders stand on: comparing values, the inputs of trials, bounds, and functions without ranks."""
 
+import math
+
 import grade_toys as toys
 import numpy as np
 import pytest
@@ -65,6 +67,15 @@ def test_tolerances_hold_on_both_sides():
     assert difference(1e-7, 0.0, atol=1e-8)
     with pytest.raises(TypeError, match="compares with a set"):
         difference({1}, {1})
+
+
+def test_nothing_is_near_infinity_but_infinity_itself():
+    for far in (math.inf, -math.inf):
+        assert difference(1.0, far, rtol=0.1) is not None
+        assert difference(far, far, rtol=0.1) is None
+        assert difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, far]), rtol=0.1) is not None
+        assert difference(torch.tensor([1.0, far]), torch.tensor([1.0, far]), rtol=0.1) is None
+    assert difference(1 + 1j, 1 + 1.001j, rtol=0.1) is None
 
 
 def test_trials_have_every_world_size_and_length_and_tell_ranks_and_places_apart():

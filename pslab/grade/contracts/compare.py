@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import numbers
 from collections.abc import Mapping
 
@@ -53,6 +54,7 @@ def _arrays(seen, expected: np.ndarray, rtol, atol) -> str | None:
     seen64, expected64 = _wide(seen), _wide(expected)
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(seen64 - expected64) <= atol + rtol * np.abs(expected64) if rtol or atol else seen64 == expected64
+        near &= np.isfinite(expected64) | (seen64 == expected64)        # nothing is near infinity but itself
     if seen64.dtype.kind in "fc":
         near |= (seen64 == expected64) | (np.isnan(seen64) & np.isnan(expected64))
     wrong = np.argwhere(~near)
@@ -98,7 +100,7 @@ def _number(seen, expected, rtol, atol) -> str | None:
         return f"{short(seen)}, expected the number {short(expected)}"
     if seen == expected or (seen != seen and expected != expected):
         return None
-    if (rtol or atol) and abs(seen - expected) <= atol + rtol * abs(expected):
+    if (rtol or atol) and cmath.isfinite(expected) and abs(seen - expected) <= atol + rtol * abs(expected):
         return None
     return f"{short(seen)}, expected {short(expected)}"
 
