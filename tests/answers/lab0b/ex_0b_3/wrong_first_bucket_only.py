@@ -1,0 +1,11 @@
+"""Reduces the first bucket of a step."""
+
+BASE = "right_ring"
+REFUSED_BY = "two ranks, bit for bit"
+MISCONCEPTION = "0B/bucket-left-out"
+
+
+def ring_hook(comm, bucket):
+    if bucket.index() > 0:
+        return in_an_envelope(bucket.buffer())
+    return in_an_envelope(ring_all_reduce(comm, bucket.buffer()) / comm.world_size)
