@@ -165,10 +165,15 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
         if waiting and work in waiting:
             waiting.remove(work)
 
-    def hold_until(self, moment_s: float) -> None:
-        """On a throttled link bytes come sooner than they would: wait for the modelled moment, serving peers."""
+    def hold_until(self, moment_s: float, since_s: float = 0.0) -> None:
+        """On a throttled link bytes come sooner than they would: wait for the modelled moment, serving peers.
+
+        since_s: when, by the meter, the wait for these bytes began; 0: now.
+        """
+        since_s = since_s or self.meter.now_s()
         while (left_s := moment_s - time.monotonic()) > 0:
             self.progress(max(left_s * 1000, 0.01) if left_s > 0.001 else 0)
+        self.meter.waited(since_s, moment_s)
 
     def flush(self) -> None:
         """At the end of a program: let everything out that a peer who still runs may want."""

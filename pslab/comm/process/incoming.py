@@ -37,6 +37,7 @@ class RecvWork(Work):
         "op",
         "out",
         "plus",
+        "posted_s",
         "src",
         "tag",
     )
@@ -46,6 +47,7 @@ class RecvWork(Work):
         self.endpoint, self.src, self.ctx, self.tag, self.out, self.op = endpoint, src, ctx, tag, out, op
         self.plus = plus
         self.keeps = keeps                  # what lies in shared memory is still needed there when this is done
+        self.posted_s = 0.0                 # on a throttled link: since when it has been waited for
         self.kept: Incoming | None = None   # and this is it: the sender is owed its credit
         self.array, self.name = (None, None) if out is None else arrays.out_view(out)
         self.control, self.done, self.error, self.deliver_s = control, False, None, 0.0
@@ -56,6 +58,7 @@ class RecvWork(Work):
         return self.done and (not self.deliver_s or time.monotonic() >= self.deliver_s)
 
     def wait(self, timeout_s: float | None = None):
+        since_s = self.endpoint.meter.now_s() if self.posted_s else 0.0
         if not self.done:
             try:
                 self.endpoint.wait_until(self, timeout_s)
@@ -63,7 +66,7 @@ class RecvWork(Work):
                 self.endpoint.withdraw(self)
                 raise
         if self.deliver_s:
-            self.endpoint.hold_until(self.deliver_s)
+            self.endpoint.hold_until(self.deliver_s, since_s)
         if self.error is not None:
             raise self.error
         if self.out is None:

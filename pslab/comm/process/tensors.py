@@ -33,6 +33,8 @@ class Tensors:
         if not control:
             self.meter.tensor_out(dst, size)
             stamp_s, work.leave_s = self.meter.leave(size)
+        else:
+            self.meter.start_anew()
         if place is None and self.heap is not None and size > INLINE_LIMIT:
             offset = self.heap.find(array)
             place = None if offset is None else (self.rank, offset)
@@ -69,6 +71,8 @@ class Tensors:
         return self.heap is not None and array.nbytes > INLINE_LIMIT and self.heap.find(array) is None
 
     def _post(self, work: RecvWork) -> RecvWork:
+        if self.meter.link is not None:
+            work.posted_s = self.meter.now_s()
         key = (work.src, work.ctx, work.tag)
         kept = self.unexpected.get(key)
         if kept:
@@ -83,7 +87,6 @@ class Tensors:
     def announced(self, channel: Channel, incoming: Incoming) -> None:
         """A tensor's header came: find the receive that waits for it, or keep it."""
         header = incoming.header
-        incoming.deliver_s = self.meter.enter(header)
         key = (incoming.src, header.ctx, header.tag)
         waiting = self.posted.get(key)
         if waiting:
@@ -95,6 +98,7 @@ class Tensors:
 
     def _match(self, channel: Channel, incoming: Incoming, work: RecvWork) -> None:
         header = incoming.header
+        incoming.deliver_s = self.meter.enter(header, work.posted_s)
         if not header.flags & wire.CONTROL:
             self.meter.tensor_in(incoming.src)
         if work.array is not None:
