@@ -13,6 +13,7 @@
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K into the user's cache, when asked to
     sources.py     load(): one door to all of them
+    feeding.py     Partition: which rows are whose, in which epoch
     metrics.py     AUC, log loss, normalised entropy
 
 Names are imported when first touched, so that what needs no tensors (`pslab data list`) does not wait for torch.
@@ -44,6 +45,7 @@ _WHERE = {
     "MOVIELENS_TERMS": "fetch",
     "MOVIELENS_URL": "fetch",
     "fetch_movielens": "fetch",
+    "Partition": "feeding",
     "auc": "metrics",
     "log_loss": "metrics",
     "normalised_entropy": "metrics",
@@ -61,6 +63,7 @@ __all__ = [
     "JaggedTensor",
     "KeyedJaggedTensor",
     "MissingData",
+    "Partition",
     "auc",
     "cache_folder",
     "concat_batches",
@@ -80,6 +83,7 @@ __all__ = [
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
     from pslab.data.criteo import CriteoReader, criteo_click_log
+    from pslab.data.feeding import Partition
     from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
     from pslab.data.folders import DataError, MissingData, cache_folder, criteo_folder, data_list, movielens_folder
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
