@@ -19,7 +19,7 @@ from pslab.comm import Link
 from pslab.grade import AnswerFailed, Case, Misconception, Stalled, Verdict, contracts
 
 ITEM_BYTES = 4                                                       # float32
-LINK = Link(latency_s=0.0, overhead_s=10e-6, bandwidth_Bps=1e9)      # alpha 10 µs, all of it overhead
+LINK = Link(latency_s=0.0, overhead_s=10e-6, bandwidth_Bps=1e6)      # α = 10 µs, a byte 1 µs: both terms show
 
 
 def chunk_sizes(P: int, K: int) -> list[int]:
@@ -66,7 +66,10 @@ class Once(contracts.Job):
 
 
 def reading(judge: Callable) -> Callable:
-    """The judge, and where ranks got stuck, the verdict with the lab's own sentence for it (see `how_stuck`)."""
+    """The judge, and where ranks got stuck, the verdict with the lab's own sentence for it.
+
+    An exercise whose criteria are read so has the misconceptions of STUCK.
+    """
     def judged(answers, case) -> Verdict:
         try:
             return judge(answers, case)
@@ -89,6 +92,7 @@ def all_of(*judges: Callable) -> Callable:
     return judged
 
 
+STUCK = ("0/everyone-sends-first", "0/everyone-receives-first", "0/sent-and-never-received")
 _ROW = re.compile(r"^(\d+) +(i?send|recv)\(", re.MULTILINE)
 
 
@@ -99,7 +103,7 @@ def how_stuck(table: str) -> str:
     calls = {call.removeprefix("i") for _, call in _ROW.findall(table)}
     if calls == {"send"} and "has ended" not in table:
         return "0/everyone-sends-first"
-    if calls == {"recv"} and "has ended" not in table:
+    if calls == {"recv"} and not any(sign in table for sign in ("has ended", "sent, but never received")):
         return "0/everyone-receives-first"
     return "all/stalled"
 

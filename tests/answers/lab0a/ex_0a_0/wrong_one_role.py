@@ -1,0 +1,9 @@
+"""Forgets to ask which rank it is."""
+
+BASE = "right_plain"
+REFUSED_BY = "a role for each rank"
+MISCONCEPTION = "0/one-role-for-all"
+
+
+def role(comm):
+    return "first"

@@ -1,0 +1,17 @@
+"""Adds into the tensor of the caller."""
+
+import torch
+
+REFUSED_BY = "chunk r of the sum"
+MISCONCEPTION = "0/input-changed"
+
+
+def reduce_scatter(comm, x):
+    K, rank = comm.world_size, comm.rank
+    right, left = (rank + 1) % K, (rank - 1) % K
+    chunks = list(torch.tensor_split(x, K))
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank - 1 - t) % K], right)
+        chunks[(rank - 2 - t) % K] += comm.recv(left)
+        work.wait()
+    return chunks[rank]

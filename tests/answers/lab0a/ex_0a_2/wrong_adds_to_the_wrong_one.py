@@ -1,0 +1,18 @@
+"""Adds what came to the chunk that it has just sent."""
+
+import torch
+
+REFUSED_BY = "chunk r of the sum"
+MISCONCEPTION = "0/nothing-added"
+
+
+def reduce_scatter(comm, x):
+    K, rank = comm.world_size, comm.rank
+    right, left = (rank + 1) % K, (rank - 1) % K
+    chunks = [c.clone() for c in torch.tensor_split(x, K)]
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank - 1 - t) % K].clone(), right)
+        came = comm.recv(left)
+        chunks[(rank - 1 - t) % K][:len(came)] += came[:len(chunks[(rank - 1 - t) % K])]
+        work.wait()
+    return chunks[rank]

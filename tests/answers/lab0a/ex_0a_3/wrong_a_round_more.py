@@ -1,0 +1,22 @@
+"""K rounds in the second half: the last brings everyone what it has."""
+
+import torch
+
+REFUSED_BY = "bytes"
+MISCONCEPTION = "0/one-round-too-many"
+
+
+def ring_all_reduce(comm, x):
+    K, rank = comm.world_size, comm.rank
+    right, left = (rank + 1) % K, (rank - 1) % K
+    result = x.clone()
+    chunks = torch.tensor_split(result, K)
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank - t) % K], right)
+        chunks[(rank - 1 - t) % K].add_(comm.recv(left))
+        work.wait()
+    for t in range(K if K > 1 else 0):
+        work = comm.isend(chunks[(rank + 1 - t) % K].clone(), right)
+        chunks[(rank - t) % K].copy_(comm.recv(left))
+        work.wait()
+    return result

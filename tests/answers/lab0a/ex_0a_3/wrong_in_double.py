@@ -1,0 +1,22 @@
+"""Adds up in float64 and sends it so."""
+
+import torch
+
+REFUSED_BY = "bytes"
+MISCONCEPTION = "0/more-than-float32"
+
+
+def ring_all_reduce(comm, x):
+    K, rank = comm.world_size, comm.rank
+    right, left = (rank + 1) % K, (rank - 1) % K
+    result = x.double()
+    chunks = torch.tensor_split(result, K)
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank - t) % K], right)
+        chunks[(rank - 1 - t) % K].add_(comm.recv(left))
+        work.wait()
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank + 1 - t) % K], right)
+        chunks[(rank - t) % K].copy_(comm.recv(left))
+        work.wait()
+    return result.float()

@@ -1,0 +1,24 @@
+"""Sends once more at the end."""
+
+import torch
+
+REFUSED_BY = "the sum on every rank"
+MISCONCEPTION = "0/sent-and-never-received"
+
+
+def ring_all_reduce(comm, x):
+    K, rank = comm.world_size, comm.rank
+    right, left = (rank + 1) % K, (rank - 1) % K
+    result = x.clone()
+    chunks = torch.tensor_split(result, K)
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank - t) % K], right)
+        chunks[(rank - 1 - t) % K].add_(comm.recv(left))
+        work.wait()
+    for t in range(K - 1):
+        work = comm.isend(chunks[(rank + 1 - t) % K], right)
+        chunks[(rank - t) % K].copy_(comm.recv(left))
+        work.wait()
+    if K > 1:
+        comm.isend(chunks[(rank + 2) % K], right)
+    return result

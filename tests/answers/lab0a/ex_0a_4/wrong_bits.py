@@ -1,0 +1,9 @@
+"""Works in bits."""
+
+REFUSED_BY = "4 to 64 ranks, 10 µs, 12.5 GB/s"
+MISCONCEPTION = "0/bits-and-bytes"
+
+
+def tree_or_ring(K, alpha_s, bandwidth_Bps):
+    L = (K - 1).bit_length()
+    return 8 * alpha_s * bandwidth_Bps * (K - 1 - L) / (L - (K - 1) / K)

@@ -1,0 +1,9 @@
+"""Chunks of n/(K−1)."""
+
+REFUSED_BY = "4 to 64 ranks, 10 µs, 12.5 GB/s"
+MISCONCEPTION = "0/chunk-is-the-tensor-over-rounds"
+
+
+def tree_or_ring(K, alpha_s, bandwidth_Bps):
+    L = (K - 1).bit_length()
+    return alpha_s * bandwidth_Bps * (K - 1 - L) / (L - 1) if L > 1 else 0

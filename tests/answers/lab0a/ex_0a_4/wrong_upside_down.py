@@ -1,0 +1,11 @@
+"""The fraction turned over."""
+
+import math
+
+REFUSED_BY = "4 to 64 ranks, 10 µs, 12.5 GB/s"
+MISCONCEPTION = "0/upside-down"
+
+
+def tree_or_ring(K, alpha_s, bandwidth_Bps):
+    L = (K - 1).bit_length()
+    return alpha_s * bandwidth_Bps * (L - (K - 1) / K) / (K - 1 - L) if K - 1 > L else math.inf
