@@ -22,41 +22,39 @@ from .tags import ASKED, ASKED_AT, COLLECTIVE_TAGS, COUNT
 
 KEPT = 16                               # calls of each group that a log remembers
 _SPREAD = 0x9E3779B1                    # odd: lengths that differ stay different modulo 2³¹
-_OURS = tuple(os.path.dirname(os.path.abspath(__file__))[:-len("comm")] + room + os.sep
-              for room in ("comm", "collectives"))
+_KIT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OURS = (_KIT + "comm" + os.sep, _KIT + "collectives" + os.sep)
 _FIELDS = {"broadcast": ("src", "algorithm"), "reduce_scatter": ("op", "algorithm"), "all_gather": ("algorithm",),
            "all_reduce": ("op", "algorithm", "chunks", "groups", "partner"), "all_to_all": ("algorithm",),
            "reduce": ("dst", "op", "algorithm"), "scatter": ("src", "algorithm"), "gather": ("dst", "algorithm"),
            "barrier": (), "split": ()}
-_known: dict[tuple, tuple[int, int]] = {}
 
 
 class CallLog:
     """The collective calls of one rank in one group, the last KEPT of them."""
 
-    __slots__ = ("_asked", "count", "last", "members")
+    __slots__ = ("_known", "_mix", "count", "last", "members")
 
     def __init__(self, members: Sequence[int], ctx: int):
-        self.members, self.count, self._asked = members, 0, ctx
+        self.members, self.count, self._mix = members, 0, ctx
         self.last: list = [None] * KEPT
+        self._known: dict[tuple, int] = {}
 
-    def note(self, name: str, dtype, size: int, what: tuple) -> int:
-        """Write down a call that is made now, and give its tag. 0.4 µs: it is paid by every collective."""
+    def note(self, *call) -> int:
+        """Write down a call that is made now, and give its tag: `Comm.calling`. Every collective pays for it, 0.4 µs.
+
+        call   collective, dtype or None, elements or -1 where lengths may differ, and a value for each of its _FIELDS
+        """
         self.count = count = self.count + 1
         try:
-            head, asked = _known[name, dtype, what]
+            tag = self._known[call] + (count & COUNT)
         except KeyError:
-            head, asked = _learn(name, dtype, what)
-        frame = sys._getframe(3)                         # note <- Comm.calling <- the collective <- who called it
+            tag = self._learn(*call) + (count & COUNT)
+        frame = sys._getframe(2)                         # note <- the collective <- who called it
         code = frame.f_code
-        while code.co_filename.startswith(_OURS) and frame.f_back is not None:
-            if code.co_name == "carry_out":              # of a strand: the line that started it
-                code = frame.f_locals["where"]
-                break
-            frame = frame.f_back
-            code = frame.f_code
-        tag = head + ((asked + self._asked + size * _SPREAD & ASKED) << ASKED_AT) + (count & COUNT)
-        self.last[count % KEPT] = (tag, name, dtype, size, what, code, frame.f_lasti)
+        if code.co_filename.startswith(_KIT):
+            frame, code = _outside(frame)
+        self.last[count % KEPT] = (tag, call, code, frame.f_lasti)
         return tag
 
     def find(self, tag: int) -> int:
@@ -66,7 +64,7 @@ class CallLog:
         return number if record is not None and record[0] == tag else 0
 
     def text(self, number: int) -> str:
-        return call_text(*self.last[number % KEPT][1:5])
+        return call_text(*self.last[number % KEPT][1])
 
     def calls(self) -> list[list]:
         """[number, call, where] of what is remembered, oldest first."""
@@ -74,23 +72,35 @@ class CallLog:
         return [[number, self.text(number), self._where(number)] for number in numbers]
 
     def _where(self, number: int) -> str:
-        code, at = self.last[number % KEPT][5:]
+        code, at = self.last[number % KEPT][2:]
         return code if isinstance(code, str) else place(code, at)
 
+    def _learn(self, collective: str, dtype, size: int, *what) -> int:
+        """The tag without the count. Few calls recur often, so they are remembered."""
+        if len(self._known) > 1024:
+            self._known.clear()
+        asked = zlib.crc32(call_text(collective, dtype, -1, *what).encode()) + self._mix + size * _SPREAD
+        base = COLLECTIVE_TAGS[collective] + ((asked & ASKED) << ASKED_AT)
+        self._known[collective, dtype, size, *what] = base
+        return base
 
-def _learn(name: str, dtype, what: tuple) -> tuple[int, int]:
-    """The parts of the tag that do not depend on the length; few kinds of calls recur often, so they are remembered."""
-    if len(_known) > 4096:
-        _known.clear()
-    text = call_text(name, dtype, -1, what)
-    parts = _known[name, dtype, what] = COLLECTIVE_TAGS[name], zlib.crc32(text.encode()) & ASKED
-    return parts
 
-
-def call_text(name: str, dtype, size: int, what: tuple) -> str:
+def call_text(collective: str, dtype, size: int, *what) -> str:
     """The call as a user would write it: all_reduce(float32[4], op='sum', algorithm='ring')."""
     words = [] if dtype is None else [str(dtype).removeprefix("torch.") + (f"[{size}]" if size >= 0 else "")]
-    for field, value in zip(_FIELDS[name], what, strict=True):
+    for field, value in zip(_FIELDS[collective], what, strict=True):
         if value is not None:
             words.append(f"{field}={value!r}")
-    return f"{name}({', '.join(words)})"
+    return f"{collective}({', '.join(words)})"
+
+
+def _outside(frame):
+    """(frame, code) of the first frame outwards that is in neither this room nor the collectives'.
+
+    A strand has no such frame: the line that started it stands for the code.
+    """
+    while frame.f_code.co_filename.startswith(_OURS) and frame.f_back is not None:
+        if frame.f_code.co_name == "carry_out":
+            return frame, frame.f_locals["where"]
+        frame = frame.f_back
+    return frame, frame.f_code

@@ -122,9 +122,11 @@ class Comm:
         self._group_rank: dict[int, int] | None = None          # made when it is needed: it is as long as the group
         self._splits, self._strand = 0, None
         self._rng: torch.Generator | None = None
-        self._log = endpoint.logs.get(ctx)
-        if self._log is None:
-            self._log = endpoint.logs[ctx] = CallLog(self.members, ctx)
+        if ctx not in endpoint.logs:
+            endpoint.logs[ctx] = CallLog(self.members, ctx)
+        # calling(collective, dtype, size, …): the tag for all messages of a collective call that begins now, equal on
+        # all ranks that make the same call, and on no others (see `calls`). Nothing is sent.
+        self.calling = endpoint.logs[ctx].note
 
     # ---- tensors ------------------------------------------------------------------------------------------------
 
@@ -187,14 +189,6 @@ class Comm:
         """An uninitialised tensor in memory that this world sends from without staging."""
         return self._endpoint.empty(shape, arrays.dtype_name(dtype))
 
-    def calling(self, collective: str, dtype=None, size: int = -1, *what) -> int:
-        """The tag for all messages of a collective call that begins now, its arguments being checked (see `calls`).
-
-        `dtype`, `size` (elements; -1 where lengths may differ) and `what` must be equal on all ranks, and then the tag
-        is; another call has another. Nothing is sent.
-        """
-        return self._log.note(collective, dtype, size, what)
-
     # ---- mail ---------------------------------------------------------------------------------------------------
 
     def post(self, dst: int, kind: str, meta: dict | None = None, tensors: Sequence = (), *,
@@ -226,7 +220,7 @@ class Comm:
         """Subgroup of the ranks that gave the same color, ordered by (key, rank); None for color None. Collective."""
         if color is not None and (not isinstance(color, int) or color < 0):
             raise ValueError(f"color={color!r}; a number from 0, or None to stay out, is needed")
-        table = groups.exchange(self._endpoint, self.members, self.rank, self._ctx, self.calling("split"),
+        table = groups.exchange(self._endpoint, self.members, self.rank, self._ctx, self.calling("split", None, -1),
                                 np.array([-1 if color is None else color, key], np.int64))
         self._splits += 1
         if color is None:
@@ -239,7 +233,7 @@ class Comm:
 
     def barrier(self) -> None:
         """Return when every rank of the group has called it (dissemination: ⌈log2 K⌉ rounds of empty messages)."""
-        groups.meet(self._endpoint, self.members, self.rank, self._ctx, self.calling("barrier"))
+        groups.meet(self._endpoint, self.members, self.rank, self._ctx, self.calling("barrier", None, -1))
 
     def background(self, call, *tensors, writes: bool = False, name: str = "") -> Work:
         """Start call(twin, *tensors) beside the program, after what this group started before (see `strand`).
