@@ -90,15 +90,19 @@ class Kernel:
         self._times: list[float] = []
         self._at: dict[float, list] = {}
         self._due = iter(())
+        self._latest_s, self._latest = -1.0, []     # the time that an entry was last put under, and what is there
 
     def at(self, time_s: float, entry) -> None:
         """Put a rank, or an object with fire(), into the queue."""
+        if time_s == self._latest_s:                # as ranks in step do, a thousand times
+            self._latest.append(entry)
+            return
         entries = self._at.get(time_s)
         if entries is None:
-            self._at[time_s] = [entry]
+            entries = self._at[time_s] = []
             heappush(self._times, time_s)
-        else:
-            entries.append(entry)
+        entries.append(entry)
+        self._latest_s, self._latest = time_s, entries
 
     def pick(self) -> Task:
         """Whose turn it is; the caller's when the queue is empty."""
@@ -113,6 +117,8 @@ class Kernel:
             if not self._times:
                 return self.main
             self.now = time_s = heappop(self._times)
+            if time_s == self._latest_s:
+                self._latest_s = -1.0
             self._due = iter(self._at.pop(time_s))
 
     def park(self, waits_for) -> None:
