@@ -22,9 +22,10 @@ import time
 from .strand import Handle, Strand, carry_out, failed
 from .tags import label
 
-DOORS = ("isend", "isend_device", "irecv", "irecv_plus", "relay", "post", "poll", "progress", "withdraw", "post_again",
-         "flush", "empty", "report")                    # of an endpoint; not every kind has all of them
+DOORS = ("isend", "isend_device", "irecv", "irecv_plus", "relay", "post", "poll", "progress", "hold_until", "withdraw",
+         "post_again", "flush", "empty", "report")      # of an endpoint; not every kind has all of them
 PATIENCE_S = 0.05
+GLANCE_S = 1e-4
 LEAVE_S = 5.0                                           # one that is stuck in a transfer to a rank that is gone
 SOMETHING = [(-1, 0)]                                   # for `progress`: an event of no socket
 
@@ -152,6 +153,7 @@ class Shared:
         self.lock = threading.RLock()
         self.moved = threading.Condition(self.lock)
         self.driving = self.over = False
+        self.moves = 0                                  # how often something came, or a line said that it is done
         self.unwaited: dict[Handle, None] = {}
         self.strands: list[ThreadStrand] = []
         self.by_thread: dict[int, ThreadStrand] = {}
@@ -165,8 +167,6 @@ class Shared:
             if hasattr(endpoint, name):
                 setattr(endpoint, name, self._locked(getattr(endpoint, name), name != "progress"))
         endpoint.poller, endpoint.wait_until, endpoint._kept = self, self.wait_until, self.kept
-        if hasattr(endpoint, "hold_until"):
-            endpoint.hold_until = self.hold_until
         self.ours = [name for name, value in vars(endpoint).items() if self.before.get(name) is not value]
 
     def close(self) -> None:
@@ -198,6 +198,7 @@ class Shared:
 
     def stir(self) -> None:
         """Something has changed: let every line look."""
+        self.moves += 1
         self.moved.notify_all()
         if self.driving:
             self._kick()
@@ -212,8 +213,12 @@ class Shared:
 
     def poll(self, timeout_ms: float) -> list:
         """What the endpoint's `progress` calls, with the lock held."""
+        if not timeout_ms and threading.get_ident() in self.by_thread:
+            self.moved.wait(GLANCE_S)                   # one that only glances, again and again, leaves the core alone
         if self.driving:
-            return SOMETHING if timeout_ms > 0 and self.moved.wait(timeout_ms / 1000) else []
+            before = self.moves
+            self.moved.wait(max(timeout_ms / 1000, GLANCE_S))
+            return [] if self.moves == before else SOMETHING
         self.driving = True
         held = self.lock._release_save()                # as Condition.wait does, however deep we are in it
         try:
@@ -222,6 +227,7 @@ class Shared:
             self.lock._acquire_restore(held)
             self.driving = False
             self.moved.notify_all()                     # they look when we let go of the lock again: all is done then
+        self.moves += bool(ready)
         if any(descriptor == self.pipe[0] for descriptor, _ in ready):
             os.read(self.pipe[0], 4096)
         return ready
@@ -263,15 +269,6 @@ class Shared:
                     raise TimeoutError(f"rank {endpoint.rank}: {waited.call()} waited {timeout_s:g} s for rank "
                                        f"{waited.peer}")
             endpoint.progress(left_s * 1000)
-
-    def hold_until(self, moment_s: float) -> None:
-        """As the endpoint's own, but sleeping through the last millisecond, in which the other line may compute."""
-        with self.lock:
-            while (left_s := moment_s - time.monotonic()) > 0:
-                if left_s > 0.002:
-                    self.endpoint.progress(left_s * 1000 - 1)
-                else:
-                    self.moved.wait(left_s)
 
     def kept(self) -> str:
         """The note in the table of a stall: also what the strands are at."""
