@@ -11,6 +11,7 @@ lab0b_programs.py holds programs that run around answers.
 
 from .lab0b_all_to_all import ALL_TO_ALL
 from .lab0b_hook import HOOK
+from .lab0b_overlap import OVERLAP
 from .lab0b_top_k_checks import TOP_K
 
-EXERCISES = (ALL_TO_ALL, TOP_K, HOOK)
+EXERCISES = (ALL_TO_ALL, TOP_K, HOOK, OVERLAP)
