@@ -7,6 +7,7 @@
     viz.links(run.ledger, servers=1)        bytes on every link of a run
     viz.patterns({"broadcast": run, ...})   the links of several runs side by side
     viz.score_against_bytes({...})          accuracy against bytes: what a compression costs and saves
+    viz.ring_walk(3)                        a ring all-reduce: whose parts are in which chunk, step by step
     viz.bars(...), viz.curve(...)           numbers with units
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
@@ -29,6 +30,7 @@ from .scrubber import scrubber, step
 from .spacetime import spacetime, table
 from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
 from .timeline import timeline
+from .walk import ring_walk
 from .words import Note
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "number",
     "patterns",
     "redrawn",
+    "ring_walk",
     "score_against_bytes",
     "scrubber",
     "seconds_unit",
