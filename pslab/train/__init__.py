@@ -3,6 +3,8 @@
     Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
               └── train_program on every rank: Trainer on workers, KVServer on servers
 
+    DataServer, serve_data, DataWorker      ranks that hold the rows and hand them out
+    compare_feeding(...)                    data servers against a partitioned data set, in bytes and in time
     allreduce_sgd(comm, model, loss_sum, batches, lr=0.1)       any model: mini-batch SGD with an all-reduce, alone
 """
 
@@ -10,6 +12,8 @@ from pslab.ps import SGD, AdaGrad
 
 from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
+from .data_server import DataServer, DataWorker, serve_data
+from .feeding import Feeding, compare_feeding
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .run import JobResult, run_job, train_program
@@ -17,5 +21,6 @@ from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .trainer import Trainer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam",
-           "AllReduceSteps", "Given", "Job", "JobResult", "Momentum", "Trainer", "allreduce_sgd", "busiest_port",
-           "port_bytes", "run_job", "tables_of", "train_program"]
+           "AllReduceSteps", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Momentum", "Trainer",
+           "allreduce_sgd", "busiest_port", "compare_feeding", "port_bytes", "run_job", "serve_data", "tables_of",
+           "train_program"]
