@@ -70,13 +70,17 @@ def all_reduce(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto", 
         algorithm = choose_all_reduce(comm, row, model)
         groups = PAIRS
     groups = tuple(map(tuple, check_groups(groups, size))) if algorithm == "hierarchical" else None
+    if algorithm == "chunked_ring" and chunks is None:
+        chunks = CHUNKS
+    elif algorithm == "halving_doubling" and partner is None:
+        partner = PARTNERS[0]
     tag = comm.calling("all_reduce", row.dtype, len(row), op, algorithm, chunks, groups, partner)
     if algorithm == "hierarchical":
         hierarchical(comm, row, travelling_op, ranks, tag, groups)
     elif algorithm == "chunked_ring":
-        chunked_ring(comm, row, travelling_op, ranks, tag, CHUNKS if chunks is None else chunks)
+        chunked_ring(comm, row, travelling_op, ranks, tag, chunks)
     elif algorithm == "halving_doubling":
-        halving_doubling(comm, row, travelling_op, ranks, tag, partner or "near")
+        halving_doubling(comm, row, travelling_op, ranks, tag, partner)
     else:
         _PLAIN[algorithm](comm, row, travelling_op, ranks, tag)
     copy_back(row, tensor)
