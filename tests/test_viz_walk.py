@@ -30,7 +30,7 @@ def test_the_picture_has_a_box_for_every_chunk_a_line_for_every_message_and_a_tw
     assert sum(isinstance(patch, Rectangle) for patch in axes.patches) == 5 * 3 * 3
     assert sum(isinstance(patch, FancyArrowPatch) for patch in axes.patches) == 4 * 3
     words = [text.get_text() for text in axes.texts]
-    assert ["start", "step 1: add", "step 2: add", "step 3: copy", "step 4: copy"] == words[-5:]
+    assert words[-5:] == ["start", "step 1: add", "step 2: add", "step 3: copy", "step 4: copy"]
     rows = picture.table.rows
     assert rows[0] == ["start", "rank 0", "a0", "b0", "c0"]
     assert rows[3] == ["step 1", "rank 0", "a0", "b02", "c0"]
