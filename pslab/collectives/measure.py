@@ -35,17 +35,18 @@ if TYPE_CHECKING:
 MESSAGE_SIZES = (64, 4 << 10, 64 << 10, 1 << 20)         # of single messages, bytes
 SIZES = tuple(1 << power for power in range(10, 25, 2))  # of all-reduces, 1 KB to 16 MB
 TRAIN = 8                                                # messages
-LOOP_S = 0.004                                           # calls are repeated for about as long: long against the clock
-MOST_CALLS = 50
+LOOP_S = 0.002                                           # calls are repeated for about as long: long against the clock
+MOST_CALLS = 20
 HOPELESS = 1.7                                           # times the fastest: not measured any further at this size
 EXACT = 1e-6
 
 
-def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 7, limit_s: float = 10.0) -> Fitted:
+def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 15, limit_s: float = 10.0) -> Fitted:
     """Measure `where`, a world or (in a program, on every rank) a comm, and keep the model there for `auto`.
 
     sizes     bytes of the all-reduces that are timed, multiples of 4; none: α and β alone
-    repeats   of each measurement; medians count
+    repeats   of each measurement, in turn with all others. The lower quartile counts: what else goes on on the machine
+              only ever adds time
     limit_s   of the whole: the largest sizes are left out when it has been spent (those left have the factors of the
               largest that was measured)
     returns   pslab.cost.Fitted, also as `where.model`
@@ -60,7 +61,7 @@ def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 7, limit_s: float
     return where.model
 
 
-def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 7, limit_s: float = 2.5) -> AlphaBeta:
+def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 15, limit_s: float = 2.5) -> AlphaBeta:
     """α, β and the overhead of messages between neighbours, all ranks sending at once; collective, equal on all ranks.
 
     sizes    of the messages, bytes, ascending, two or more; the largest are left out when limit_s has been spent
@@ -74,7 +75,7 @@ def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 7
     for size in sizes:
         going = [np.zeros(size, np.uint8) for _ in range(TRAIN)]
         coming = [np.empty(size, np.uint8) for _ in range(TRAIN)]
-        step_s, train_s = _medians(comm, repeats, {
+        step_s, train_s = _lower_quartiles(comm, repeats, {
             "step": lambda g=going, c=coming: _train(comm, g[:1], c),
             "train": lambda g=going, c=coming: _train(comm, g, c)}).values()
         steps.append((size, step_s))
@@ -86,13 +87,17 @@ def measure_link(comm, *, sizes: Sequence[int] = MESSAGE_SIZES, repeats: int = 7
     return cost.AlphaBeta(link.alpha_s, link.bandwidth_Bps, min(max(overhead_s, 0.0), link.alpha_s))
 
 
-def _medians(comm, repeats: int, calls: dict) -> dict[str, float]:
-    """Median seconds of each call, in turn. The first of each warms up; see `_virtual` for why there may be but two."""
+def _lower_quartiles(comm, repeats: int, calls: dict) -> dict[str, float]:
+    """Seconds of each call, in turn. The first of each warms up; see `_virtual` for why there may be but two."""
     first, second = ({name: _seconds(comm, 1, call) for name, call in calls.items()} for _ in range(2))
     if _virtual(first, second):
         return second
     times = [{name: _seconds(comm, 1, call) for name, call in calls.items()} for _ in range(repeats)]
-    return {name: median(row[name] for row in times) for name in calls}
+    return {name: _lower_quartile([row[name] for row in times]) for name in calls}
+
+
+def _lower_quartile(times: list[float]) -> float:
+    return sorted(times)[len(times) // 4]
 
 
 def _virtual(first: dict[str, float], second: dict[str, float]) -> bool:
@@ -131,7 +136,7 @@ def _even(K: int) -> int:
 
 
 def _race(comm, elements: int, repeats: int) -> dict[str, float]:
-    """Median seconds of each all-reduce of so many float32, in turn; of hopeless ones as few as it took to see it."""
+    """Seconds of each all-reduce of so many float32, in turn; of hopeless ones as few as it took to see it."""
     from pslab import cost
 
     x = np.zeros(elements, np.float32)
@@ -150,7 +155,7 @@ def _race(comm, elements: int, repeats: int) -> dict[str, float]:
     for _ in range(repeats - 1):
         for name in running:
             seconds[name].append(_seconds(comm, counts[name], calls[name]))
-    return {name: median(seconds.get(name, [second[name]])) for name in calls}
+    return {name: _lower_quartile(seconds.get(name, [second[name]])) for name in calls}
 
 
 def _train(comm, buffers: Sequence[np.ndarray], into: Sequence[np.ndarray]) -> None:

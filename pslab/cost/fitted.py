@@ -7,6 +7,8 @@
          1 │────────●───●──●────  halving_doubling                   in real processes it is not: sums take time,
            └──┬──┬──┬───┬──┬───── bytes (logarithmic)                 memory is shared, ranks take turns on cores
 
+Of algorithms within 5 % of the fastest the first of ALL_REDUCES is taken, not the one that chance made the fastest.
+
 That is the departure from the pure α–β model, and it is one number a size and algorithm: without it two algorithms of
 the same formula (with K = 2 the ring and halving–doubling) could not differ, and more ranks than cores would not show.
 Between the sizes that were measured a factor is interpolated, both in logarithms; beyond them the nearest one holds.
@@ -22,6 +24,8 @@ from math import exp, log
 from .fitting import AlphaBeta
 from .ports import check_count
 from .predict import ALL_REDUCES, Fastest, all_reduce_s
+
+AS_FAST = 1.05                                           # what measured times tell apart
 
 Points = Sequence[tuple[int, float]]                     # (bytes, factor), bytes ascending
 
@@ -58,15 +62,18 @@ class Fitted:
         return predicted_s * (interpolated(points, elements * itemsize) if points else 1.0)
 
     def fastest(self, elements: int, K: int | None = None, itemsize: int = 4) -> Fastest:
-        """The algorithm that `auto` takes, and the predicted seconds of all candidates."""
+        """The algorithm that `auto` takes, and the predicted seconds of all candidates, in the order of ALL_REDUCES."""
         K = self.K if K is None else K
         key = elements, K, itemsize
         if key not in self._chosen:
-            names = self.factors if self.factors and K == self.K else ALL_REDUCES
-            seconds = {name: self.seconds(name, elements, K, itemsize) for name in names}
+            measured = self.factors if K == self.K else {}
+            seconds = {name: self.seconds(name, elements, K, itemsize) for name in ALL_REDUCES
+                       if not measured or name in measured}
+            enough_s = min(seconds.values()) * (AS_FAST if measured else 1)
             if len(self._chosen) >= 4096:                # many lengths, each once: no reason to remember them
                 self._chosen.clear()
-            self._chosen[key] = Fastest(min(seconds, key=seconds.get), seconds)
+            name = next(name for name, each_s in seconds.items() if each_s <= enough_s)
+            self._chosen[key] = Fastest(name, seconds)
         return self._chosen[key]
 
     def switches(self, from_bytes: int = 1 << 10, to_bytes: int = 1 << 26, K: int | None = None,
