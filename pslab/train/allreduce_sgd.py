@@ -78,10 +78,9 @@ class AllReduceSteps:
         self.states = [tuple(torch.zeros_like(parameter, requires_grad=False) for _ in range(rule.slots))
                        for parameter in self.trained]
 
-    @torch.no_grad()
     def step(self, batch_size: int) -> None:
         """Sum the gradients over the workers, divide by the global batch size, take a step, and clear them."""
-        sums = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
+        sums = [torch.zeros_like(p.data) if p.grad is None else p.grad for p in self.trained]
         if self.delayed is None:
             all_reduce_fused(self.comm, sums, all_reduce=_ring)
         else:
@@ -91,7 +90,6 @@ class AllReduceSteps:
             parameter.grad = None
         self._update(sums, batch_size)
 
-    @torch.no_grad()
     def finish(self) -> None:
         """Take the step whose gradient still travels; nothing to do without delay, or before the first step."""
         if self.delayed is not None:
@@ -101,8 +99,9 @@ class AllReduceSteps:
         if sums is None:
             return
         self.t += 1
-        for parameter, gradient, state in zip(self.trained, sums, self.states):
-            self.rule.update(parameter, gradient.div_(batch_size), state, self.t)
+        with torch.no_grad():
+            for parameter, gradient, state in zip(self.trained, sums, self.states):
+                self.rule.update(parameter, gradient.div_(batch_size), state, self.t)
 
 
 class Rule:
