@@ -222,6 +222,19 @@ def test_spacetime_draws_each_message_as_a_band():
     assert axes.yaxis_inverted(), "the first rank on top"
 
 
+def test_spacetime_leads_from_first_to_last_byte_where_bands_stand_upright():
+    def arrows(latency_s, messages=1):
+        events = [Event(0, 1, "tensor", "0", 8, i * 4e-6, i * 4e-6, i * 4e-6 + 2e-6, i * 4e-6 + 2e-6 + latency_s, 1.0)
+                  for i in range(messages)]
+        drawn = viz.spacetime(Trace(2, events)).figure.axes[0].texts
+        return [(text.xyann, text.xy) for text in drawn if text.get_gid() == "arrow"]
+
+    assert arrows(0.0) == [((0.0, 0), (2.0, 1))]
+    assert arrows(1e-6) == []                                    # it leans, and needs none
+    assert len(arrows(0.0, 40)) == 40
+    assert arrows(0.0, 41) == []
+
+
 def test_spacetime_twin_and_names():
     picture = viz.spacetime(TRACE, names=["a", "b", "c"], rows=1, title="A relay")
     assert picture.table.rows == [["a", "b", "tensor", "2.5 kB", 1.0, 8.0]]

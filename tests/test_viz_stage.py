@@ -45,6 +45,7 @@ PICTURES = {
                                      ("bytes", "server", "server")], title="Where it goes"),
     "links": lambda: viz.links(LEDGER, servers=1),
     "patterns": lambda: viz.patterns({"gather": LEDGER, "all_to_all": LEDGER}),
+    "ring_walk": viz.ring_walk,
     "score_against_bytes": lambda: viz.score_against_bytes(
         {"float32": (12.0, 96.0), "top-k": [(0.1, 60.0), (0.2, 94.0)]}),
     "spacetime": lambda: viz.spacetime(TRACE),

@@ -3,6 +3,9 @@
     rank 0  ━━━━━╲━━╲━━━━━━━━━━━       the band leaves its sender while the message holds the sender's port,
                   ╲  ╲                 is slanted by the latency,
     rank 1  ━━━━━━━╲━━╲━━━━━━━━━       and ends where the last byte arrives
+
+Where there is next to no latency, bands stand upright and hide each other; then an arrow leads from the moment and the
+rank of the first byte to those of the last.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from .style import FAINT, INK, LOOKS, SOFT, look_of, points, seconds_unit, sized
 MOST = 5_000                  # bands that are drawn: more of them take seconds, and nobody tells them apart
 _LOOKS = {"tensor": "allreduce", "push": "server", "rows": "amber"}
 _SPANS = {"wait": ("#f4f4f4", 1, 0.24), "sleep": (FAINT, 4, 0.1), "compute": ("#999999", 4, 0.16)}  # (color, z, width)
+UPRIGHT, ARROWS = 0.2, 40  # latency over port time below which arrows show the way, and messages up to which they do
 _SMALL = 0.02  # kinds whose largest message is below this share of the largest of all are drawn as one, in grey
 
 
@@ -137,10 +141,17 @@ def _messages(axes, events, unit_s) -> None:
     groups = _groups(events)
     many = len(events) > 500
     opacity = 0.35 if not many or axes.get_ylim()[0] < 64.5 else 0.1       # of many ranks, bands lie on one another
+    upright = any(e.arrive_s - e.end_s < UPRIGHT * (e.end_s - e.start_s) for e in events)
+    led = upright and len(events) <= ARROWS            # without latency bands do not lean, and lie over one another
+    opacity = 0.12 if led else opacity
     for label, (color, bands) in groups.items():
         shapes = [band(e, unit_s) for e in bands]
         axes.add_collection(PolyCollection(shapes, color=color, alpha=opacity, linewidth=points(0.5 if many else 1.0),
                                            zorder=3, label=label))
+        for e in bands if led else ():
+            axes.annotate("", (e.arrive_s / unit_s, e.dst), (e.start_s / unit_s, e.src), zorder=5, gid="arrow",
+                          arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": points(1.2), "shrinkA": 0,
+                                      "shrinkB": 0, "mutation_scale": points(10)})
     if len(groups) > 1:
         patches = [Patch(facecolor=color, alpha=0.5, label=label) for label, (color, _) in groups.items()]
         axes.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, labelcolor=INK)
