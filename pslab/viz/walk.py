@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from .picture import Picture, Table, new_figure
-from .style import INK, LOOKS, PAPER, SOFT, points, styled, type_pt
+from .style import INK, LOOKS, PAPER, points, styled, type_pt
 
 LETTERS = "abcd"
 _COLORS = [LOOKS[name].color for name in ("allreduce", "server", "hybrid", "gather")]
@@ -135,15 +135,13 @@ def _line(axes, K: int, move: Move) -> None:
 
 
 def _words(axes, K: int, columns: int) -> None:
-    for step in range(columns):
-        half = "add" if step < K else "copy"
-        words = "start" if step == 0 else f"step {step}: {half}"
-        axes.text(_left(K, step, 0) + K * _BOX / 2, -0.62, words, ha="center", color=SOFT, fontsize=type_pt(8.5))
+    words = ["start", *(f"step {step}: {'add' if step < K else 'copy'}" for step in range(1, columns))]
+    axes.set_xticks([_left(K, step, 0) + K * _BOX / 2 for step in range(columns)], words)
     axes.set_yticks(range(K), [f"rank {rank}" for rank in range(K)])
     axes.set_xlim(-0.3, _left(K, columns - 1, K) + 0.3)
-    axes.set_ylim(K - 0.5, -0.95)
-    axes.set_xticks([])
+    axes.set_ylim(K - 0.5, -0.5)
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
