@@ -18,6 +18,7 @@ from pslab.collectives import (
 )
 from pslab.comm import Link
 
+LARGE = 400_007                # pieces of a megabyte: more than the staging slots or a socket's buffer hold
 LINK = Link(latency_s=2.0**-17, overhead_s=2.0**-18, bandwidth_Bps=2.0**30)          # dyadic: sums of times are exact
 
 
@@ -85,3 +86,21 @@ def same(a, b):
         assert torch.equal(a, b)
     else:
         assert np.array_equal(a, b)
+
+
+def both_lines(comm, rounds):
+    """Large and small ones on both lines at once; returns the number of wrong sums."""
+    wrong = 0
+    for i in range(rounds):
+        P, Q = (LARGE, 3, 20_011, 0)[i % 4], (5, LARGE, LARGE // 2, 20_011)[i % 4]
+        x, y = mine(comm, P) + i, mine(comm, Q) - i
+        first, second = all_reduce(comm, x, async_op=True), all_gather(comm, y[:100].clone(), async_op=True)
+        all_reduce(comm, y)
+        comm.barrier()
+        pieces = second.wait()
+        first.wait()
+        K = comm.world_size
+        wrong += not torch.equal(x, sums(K, P) + K * i) or not torch.equal(y, sums(K, Q) - K * i)
+        wrong += any(not torch.equal(piece, (torch.arange(min(Q, 100)) * K + r - i).double())
+                     for r, piece in enumerate(pieces))
+    return wrong

@@ -1,6 +1,7 @@
 """What is found out about async_op in the simulator: tensors changed, orders that differ, errors, nobody waiting."""
 
 import re
+import threading
 
 import pytest
 import torch
@@ -144,6 +145,19 @@ def test_a_crash_and_an_exit_end_the_run(engine):
     with pytest.raises(RankDied, match="left with exit code 3"):
         SimWorld(2, engine=engine).run(leaves)
     assert SimWorld(2, engine=engine).run(overlapped, 12, 0.0).results[0][1].equal(sums(2))
+
+
+def test_no_thread_is_left():
+    def fails(comm):
+        works = [all_reduce(comm, mine(comm), async_op=True) for _ in range(3)]
+        works[0].wait()
+        raise ValueError("planned")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="planned"):
+        SimWorld(4, engine="threads").run(fails)
+    SimWorld(4, engine="threads").run(overlapped, 12, 0.0)
+    assert threading.active_count() == before
 
 
 def test_bad_arguments_are_told_where_they_are_given(engine):

@@ -9,12 +9,10 @@ import time
 import numpy as np
 import pytest
 import torch
-from collectives_async import everything, mine, same, sums
+from collectives_async import LARGE, both_lines, everything, mine, same, sums
 
 from pslab.collectives import all_gather, all_reduce, background
 from pslab.comm import CommError, Disagreement, Link, ProcessWorld, RankDied, Stalled
-
-LARGE = 400_007                # pieces of a megabyte: more than the staging slots or a socket's buffer hold
 
 
 @pytest.fixture(scope="module", params=[(2, "shm"), (3, "shm"), (3, "tcp")], ids=lambda p: f"K={p[0]}-{p[1]}")
@@ -41,24 +39,6 @@ def test_every_collective_gives_what_its_blocking_call_gives(world):
     for a, b in zip(blocking.results, started.results, strict=True):
         same(a, b)
     assert np.array_equal(blocking.ledger.counts, started.ledger.counts)
-
-
-def both_lines(comm, rounds):
-    """Large and small ones on both lines at once; returns the number of wrong sums."""
-    wrong = 0
-    for i in range(rounds):
-        P, Q = (LARGE, 3, 20_011, 0)[i % 4], (5, LARGE, LARGE // 2, 20_011)[i % 4]
-        x, y = mine(comm, P) + i, mine(comm, Q) - i
-        first, second = all_reduce(comm, x, async_op=True), all_gather(comm, y[:100].clone(), async_op=True)
-        all_reduce(comm, y)
-        comm.barrier()
-        pieces = second.wait()
-        first.wait()
-        K = comm.world_size
-        wrong += not torch.equal(x, sums(K, P) + K * i) or not torch.equal(y, sums(K, Q) - K * i)
-        wrong += any(not torch.equal(piece, (torch.arange(min(Q, 100)) * K + r - i).double())
-                     for r, piece in enumerate(pieces))
-    return wrong
 
 
 def test_both_lines_at_once_on_large_and_small_ones(world):
@@ -195,6 +175,17 @@ def test_a_rank_that_is_lost_while_it_travels(pair, sign):
     with pytest.raises(RankDied if sign == signal.SIGKILL else Stalled, match="rank 1|wait.. of all_reduce"):
         pair.run(program, sign, timeout_s=1.0)
     assert time.monotonic() - begun_s < 20
+    assert pair.run(well).results == [(True, 2)] * 2
+
+
+def test_an_error_of_the_program_while_something_travels(pair):
+    def program(comm):
+        works = [all_reduce(comm, mine(comm, LARGE), async_op=True) for _ in range(3)]
+        works[0].wait()
+        raise ValueError("planned")
+
+    with pytest.raises(ValueError, match="planned"):
+        pair.run(program)
     assert pair.run(well).results == [(True, 2)] * 2
 
 

@@ -10,10 +10,12 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
+import collectives_async as async_programs
 import collectives_oracle as oracle
 import numpy as np
 import ps_jobs
@@ -357,6 +359,15 @@ def collectives_by_the_judges_of_the_other_worlds(world):
 
 
 @check
+def collectives_in_the_background(world):
+    run = same_as_simulated(world, async_programs.everything, True)
+    assert alike(run.results, world.run(async_programs.everything, False, gather=True).results)
+    assert world.run(async_programs.both_lines, 8, gather=True).results == [0, 0]
+    assert threading.active_count() == 1
+    assert "isend" not in vars(world._endpoint)
+
+
+@check
 def a_server_job(world):
     run = same_as_simulated(world, ps_jobs.job, 1, ps_jobs.TABLES, ps_jobs.train, 3)
     ps_jobs.check_run(run, 1, ps_jobs.sequential(1), "torch")
@@ -544,6 +555,28 @@ def tensors_left_behind_stall_the_run_at_its_end(world):
 def a_waiting_rank_whose_peer_has_finished_stalls(world):
     error = expect(Stalled, world, lambda comm: comm.recv(0) if comm.rank == 1 else None, timeout_s=1.0)
     assert [(w.call, w.peer) for w in error.waits] == [("finished", None), ("recv(src=0, tag=0)", 0)]
+
+
+@failing
+def a_stall_in_the_background_names_the_line_that_started_it(world):
+    def program(comm):
+        if comm.rank:
+            comm.recv(0)
+        all_reduce(comm, torch.ones(5), async_op=True).wait()
+    error = expect(Stalled, world, program, timeout_s=1.0)
+    assert [(w.call, w.peer) for w in error.waits] == [("wait() of all_reduce", 1), ("recv(src=0, tag=0)", 0)]
+    line = f"torch_checks.py:{program.__code__.co_firstlineno + 3} in program"
+    assert error.waits[0].note == f"in the background: recv(src=1, tag=all_reduce) of all_reduce, started at {line}"
+    assert threading.active_count() == 1
+
+
+@failing
+def a_program_that_does_not_wait_is_told(world):
+    def program(comm):
+        all_reduce(comm, torch.ones(5), async_op=True)
+    error = expect(CommError, world, program)
+    assert "without waiting for what it had started in the background: all_reduce, started at" in str(error)
+    assert threading.active_count() == 1
 
 
 @failing
