@@ -16,7 +16,7 @@ from ..errors import CommError, RankDied, RankError, Stalled, rank_list
 from .rank import ANSWER, ERROR, REPORT
 
 TICK_S = 0.05
-SETTLE_S = 0.2                # when calls differ: so long the other ranks have to tell what they called, too
+SETTLE_S = 2.0                # when calls differ: so long those who are still at work have to tell what they called
 
 
 class Watch:
@@ -89,7 +89,7 @@ class Watch:
                 found = agree.differing(board.said(), board.waits(stopped), board.undelivered()) or differing
                 differ_s = now_s if differing is None else differ_s
                 differing = found
-            if differing is not None and (now_s - differ_s > SETTLE_S or not board.can_move(stopped)):
+            if differing is not None and (now_s - differ_s > min(SETTLE_S, self.timeout_s) or not board.can_move(stopped)):
                 raise differing
             if now_s - self.started_s >= self.limit_s:
                 raise self._verdict(f"the run did not end within its limit of {self.limit_s:g} s")
