@@ -1,4 +1,4 @@
-"""Every collective with every algorithm it has, and in what its calls may differ: for tests of calls that must agree."""
+"""Every collective with every algorithm it has, and in what its calls may differ: for tests of agreement."""
 
 import inspect
 import re

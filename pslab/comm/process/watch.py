@@ -89,7 +89,8 @@ class Watch:
                 found = agree.differing(board.said(), board.waits(stopped), board.undelivered()) or differing
                 differ_s = now_s if differing is None else differ_s
                 differing = found
-            if differing is not None and (now_s - differ_s > min(SETTLE_S, self.timeout_s) or not board.can_move(stopped)):
+            settle_s = min(SETTLE_S, self.timeout_s)
+            if differing is not None and (now_s - differ_s > settle_s or not board.can_move(stopped)):
                 raise differing
             if now_s - self.started_s >= self.limit_s:
                 raise self._verdict(f"the run did not end within its limit of {self.limit_s:g} s")
