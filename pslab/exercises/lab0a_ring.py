@@ -90,7 +90,7 @@ RING = Exercise(
     points=35, minutes=35, difficulty=3, core=True, prerequisites=("0A.2",), chapter_number="11.0.3",
     goal="Every rank returns the sum of all ranks' x. 2(K-1) rounds around the ring, one chunk a round from each rank "
          "to a neighbour, 2(K-1)·P elements over all links.",
-    example="K = 3, P = 10: the ranks send 14, 13 and 13 elements, 40 = 2·2·10 in all",
+    example="K = 3, P = 10: one rank sends 14 elements, two send 13: 40 = 2·2·10 in all",
     hints=(
         "You have half of it: after 0A.2 rank r owns chunk r, complete. What remains is that everyone gets every "
         "chunk, and no chunk needs to go to a rank twice.",
