@@ -19,7 +19,8 @@ from ..errors import Wait, stopped_wait
 from ..ledger import KINDS, Ledger
 
 RUNNING, IDLE, BLOCKED, DONE = 0, 1, 2, 3     # IDLE: running since a poll that timed out, so not seen to progress
-STATE, PROGRESS, SINCE_US, PEER, EDITION, WAIT_BYTES, CALLS_BYTES = range(7)      # EDITION: odd while pages are written
+# EDITION: odd while pages are written; BEGAN_US: when the rank began with this run
+STATE, PROGRESS, SINCE_US, PEER, EDITION, WAIT_BYTES, CALLS_BYTES, BEGAN_US = range(8)
 _FIELDS, _WAIT_ROOM, _CALLS_ROOM = 8, 4096, 12288
 _PAGES = _WAIT_ROOM + _CALLS_ROOM
 NOBODY: dict[int, int] = {}
@@ -52,6 +53,11 @@ class Board:
     def row(self, rank: int) -> memoryview:
         """The rank's own fields as a memoryview: writing one takes 40 ns."""
         return memoryview(self.fields[rank])
+
+    def began_s(self) -> float:
+        """When the first rank began, as far as known; to whole microseconds, rounded down."""
+        began_us = self.fields[:, BEGAN_US]
+        return int(began_us[began_us > 0].min()) / 1e6
 
     def blocked(self, rank: int, since_s: float, wait: Wait, calls: list) -> None:
         """The rank waits; `calls` is what it has `agree.told`."""

@@ -49,7 +49,9 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
     def begin(self, epoch: int, seed: int, link: Link | None, on_report) -> None:
         """Forget the run before."""
         self.epoch, self.seed, self.on_report = epoch, seed, on_report
-        self.meter = Meter(self.rank, self.board, link)
+        self.meter, self.run_began_s = Meter(self.rank, self.board, link), 0.0
+        if epoch:
+            self.fields[notice.BEGAN_US] = int(self.meter.began_s * 1e6)
         if self.tracer is not None:
             self.tracer.close()
             self.tracer = None
@@ -199,7 +201,9 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
     # ---- the rest of the face ---------------------------------------------------------------------------------------
 
     def now(self) -> float:
-        return time.monotonic() - self.meter.began_s
+        if not self.run_began_s:
+            self.run_began_s = self.board.began_s()
+        return time.monotonic() - self.run_began_s
 
     def report(self, value) -> None:
         self.on_report(value)

@@ -5,7 +5,7 @@
 
 A tensor that is read where it lies starts when its receiver begins to read, and ends when it has been read. On a
 throttled link start and end are those of the modelled port. All moments are of one clock, the machine's monotonic one,
-counted from the moment at which the first rank began.
+counted from the moment at which the first rank began, as `comm.now()` counts them.
 
 Spans are 'wait' (inside a wait, a receive or a poll, with the copying and adding of what comes), 'sleep', and 'compute'
 (outside of all comm calls). A tracer stands before an endpoint's methods only while a traced run goes on: without one
@@ -33,11 +33,11 @@ class Tracer:
     """One endpoint's notes of one run; `close` takes it away again."""
 
     def __init__(self, endpoint: ProcessEndpoint):
-        self.endpoint, self.began_s = endpoint, time.monotonic()
+        self.endpoint = endpoint
         self.sent: list[list] = []
         self.received: list[list] = []              # [src, plane, number, read from, arrive, received]
         self.spans: list[tuple[str, float, float]] = []
-        self.left_s, self.depth, self.thread = self.began_s, 0, threading.get_ident()
+        self.left_s, self.depth, self.thread = endpoint.meter.began_s, 0, threading.get_ident()
         self._leaving: dict[SendWork, list] = {}    # whose bytes have not left yet
         self._landing: dict[RecvWork, list] = {}
         self._here_s: dict[Incoming, float] = {}    # all bytes came, nobody asked yet
@@ -53,7 +53,8 @@ class Tracer:
     def told(self) -> list:
         """The notes, as they travel to the caller. Letters that no poll took are left out, as in the simulator."""
         self.enter()
-        return [self.began_s, self.sent, [row for row in self.received if row[5] or row[1] == "tensor"], self.spans]
+        received = [row for row in self.received if row[5] or row[1] == "tensor"]
+        return [self.endpoint.meter.began_s, self.sent, received, self.spans]
 
     # ---- spans ------------------------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ class _Recv(RecvWork):
 def joined(world_size: int, told: list) -> Trace:
     """One trace of what all ranks `told`; an entry is None where a rank had no tracer."""
     told = [notes if notes else [0.0, [], [], []] for notes in told]
-    origin_s = min((notes[0] for notes in told if notes[0]), default=0.0)
+    origin_s = int(min((notes[0] for notes in told if notes[0]), default=0.0) * 1e6) / 1e6       # as `Board.began_s`
     arrivals = {(src, dst, plane, number): times for dst, (_, _, rows, _) in enumerate(told)
                 for src, plane, number, *times in rows}
     events = []
