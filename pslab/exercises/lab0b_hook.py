@@ -10,13 +10,15 @@ group of its own (lab0b_programs.py), so that torch's collectives reach nobody a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from pslab.grade import Case, CourseError, Criterion, Exercise, Misconception, Verdict, contracts
 
-from .lab0_common import ITEM_BYTES, Once, reading, told
-from .lab0b_common import knowing
+from .lab0_common import ITEM_BYTES, STUCK, Once, reading, told
+from .lab0b_common import knowing, short_run, undrawn
 from .lab0b_programs import ddp_training, descend, loss_of, model_of
 
 NAME, STEPS, RTOL = "ring_hook", 20, 1e-5
@@ -88,7 +90,7 @@ def losses(training: Once):
             right = plain_training(trial.K, *trial.facts["how"], mean)
             bad = _differs(trial, run, right)
             if bad is not None:
-                return bad
+                return replace(bad, run=one_step(training, answers, trial))
         how = "bit for bit" if trial.K == 2 else f"to {RTOL:g}"
         first, last = right[0]["losses"][0], right[0]["losses"][-1]
         return Verdict(True, f"losses and parameters of DistributedDataParallel as it comes, {how}",
@@ -151,8 +153,14 @@ def ring_bytes(training: Once):
                 why = ("0/ranks-share-nothing" if total < closed else "0B/more-than-a-ring" if total > closed else
                        "0B/one-port-for-all")
                 return Verdict(False, expected, seen, str(trial), why, run, max(total / closed, port / most))
-        return Verdict(True, expected, seen, str(trial), run=run, ratio=1.0)
+        return Verdict(True, expected, seen, "", run=one_step(training, answers, trial), ratio=1.0)
     return judge
+
+
+def one_step(training: Once, answers, trial: contracts.Trial):
+    """A run of the trial's first step, which is short enough to be drawn."""
+    per_rank = [(*how[:4], 1, how[5]) for how in trial.per_rank]
+    return short_run(training, answers, replace(trial, per_rank=per_rank, label=f"K={trial.K}, one step"))
 
 
 def _judged(judge):
@@ -180,7 +188,7 @@ HOOK = Exercise(
         "in it has the shape and dtype that the bucket had.",
     ),
     misconceptions=(
-        *told("0/everyone-sends-first", "0/ranks-share-nothing", "0/divided-twice"),
+        *told(*STUCK, "0/ranks-share-nothing", "0/divided-twice"),
         Misconception("0B/sum-for-mean", "The gradients are K times too long; DDP leaves dividing by K to the hook."),
         Misconception("0B/not-reduced", "Each rank stepped by its own gradient alone, so the replicas part ways; what "
                       "the hook returns must hold everybody's."),
@@ -204,11 +212,11 @@ HOOK = Exercise(
                       "2(K-1)/K of a bucket."),
     ),
     criteria=(
-        Criterion("two ranks, bit for bit", _judged(losses(PAIR)), 6),
-        Criterion("three ranks", _judged(losses(THREE)), 6),
+        Criterion("two ranks, bit for bit", _judged(undrawn(losses(PAIR))), 6),
+        Criterion("three ranks", _judged(undrawn(losses(THREE))), 6),
         Criterion("bytes of the ring", _judged(ring_bytes(BOTH)), 5),
-        Criterion("in real processes", _judged(contracts.two_worlds(
-            SHORT, misconception="0/ranks-share-nothing", trials=1)), 3),
-        Criterion("more ranks, another model", _judged(losses(HIDDEN)), 5, hidden=True),
+        Criterion("in real processes", _judged(undrawn(contracts.two_worlds(
+            SHORT, misconception="0/ranks-share-nothing", trials=1))), 3),
+        Criterion("more ranks, another model", _judged(undrawn(losses(HIDDEN))), 5, hidden=True),
     ),
 )

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import math
 
+from pslab.comm import Link
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
-from .lab0_common import ITEM_BYTES, LINK, Once, all_of, reading, told
+from .lab0_common import ITEM_BYTES, STUCK, Once, all_of, reading, told
+from .lab0b_common import undrawn
 
-NAME = "overlapped_sum"
+NAME, DRAWN = "overlapped_sum", "computing takes longer"
 US = 1e-6
+LINK = Link(latency_s=0.0, overhead_s=10 * US, bandwidth_Bps=1e9)     # as in the notebook
 
 
 # ---- trials ---------------------------------------------------------------------------------------------------------
@@ -28,14 +31,14 @@ def trial_of(layers, label: str) -> contracts.Trial:
              for rank in range(2)]
     sums = [a + b for (_, a), (_, b) in zip(*ranks)]
     return contracts.Trial([(mine,) for mine in ranks], [sums, sums], sum(P for _, P in layers), True, label,
-                           facts={"layers": list(layers)})
+                           kwargs={"link": LINK}, facts={"layers": list(layers)})
 
 
 def trials(case: Case):
     def about(seconds_us: float) -> float:
         return float(seconds_us * (1 + case.rng.random() / 4)) * US
 
-    yield trial_of([(about(100), 5_000), (about(150), 10_000), (about(80), 3_000)], "computing takes longer")
+    yield trial_of([(about(100), 5_000), (about(150), 10_000), (about(80), 3_000)], DRAWN)
     yield trial_of([(about(20), 20_000), (about(20), 30_000), (about(20), 10_000), (about(20), 40_000)],
                    "travelling takes longer")
     yield trial_of([(about(30), 60_000), (about(60), 500), (about(60), 500), (about(60), 500), (about(60), 500)],
@@ -98,7 +101,8 @@ def exact_time(job: Once):
             if not math.isclose(run.seconds, wanted, rel_tol=1e-6):
                 why = "0B/before-it-is-computed" if run.seconds < wanted else _why_late(layers, run)
                 return Verdict(False, expected, _us(run.seconds), str(trial), why, run, run.seconds / wanted)
-            shown = shown or (expected, _us(run.seconds), str(trial), run)
+            if shown is None or str(trial) == DRAWN:
+                shown = expected, _us(run.seconds), str(trial), run
         expected, seen, where, run = shown
         return Verdict(True, expected, seen, where, run=run, ratio=1.0)
     return judge
@@ -141,7 +145,7 @@ OVERLAP = Exercise(
         "for the receives, add, wait for the sends.",
     ),
     misconceptions=(
-        *told("0/everyone-sends-first", "0/ranks-share-nothing", "0/mean-for-sum"),
+        *told(*STUCK, "0/ranks-share-nothing", "0/mean-for-sum"),
         Misconception("0B/not-reduced", "You returned this worker's own gradients; the sum has the other "
                       "worker's, too."),
         Misconception("0B/only-the-others", "You returned what came; the sum has this worker's own gradients, too."),
@@ -164,15 +168,16 @@ OVERLAP = Exercise(
                       "posted a receive; irecv early, so that they can move while you compute."),
     ),
     criteria=(
-        Criterion("sums", reading(contracts.values(JOB, **VALUES)), 4),
-        Criterion("bytes", reading(contracts.traffic(
+        Criterion("sums", reading(undrawn(contracts.values(JOB, **VALUES))), 4),
+        Criterion("bytes", reading(undrawn(contracts.traffic(
             JOB, link=lambda t, src, dst: contracts.exactly(ITEM_BYTES * t.P), more="0B/gradient-twice",
-            less="0/ranks-share-nothing")), 3),
-        Criterion("a message for each gradient", reading(contracts.messages(
+            less="0/ranks-share-nothing"))), 3),
+        Criterion("a message for each gradient", reading(undrawn(contracts.messages(
             JOB, link=lambda t, src, dst: contracts.exactly(len(t.facts["layers"])), more="0B/many-messages",
-            less="0B/one-large-message")), 2),
+            less="0B/one-large-message"))), 2),
         Criterion("no second lost", reading(exact_time(JOB)), 6),
-        Criterion("in real processes", reading(contracts.two_worlds(JOB, misconception="0/ranks-share-nothing")), 2),
+        Criterion("in real processes", reading(undrawn(contracts.two_worlds(
+            JOB, misconception="0/ranks-share-nothing"))), 2),
         Criterion("other layers", reading(all_of(contracts.values(HIDDEN, **VALUES), exact_time(HIDDEN))), 3,
                   hidden=True),
     ),

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -14,6 +16,7 @@ from pslab.grade import Case, Criterion, Exercise, Verdict, contracts
 from pslab.grade.contracts.compare import difference, short
 
 from .lab0_common import Once, reading
+from .lab0b_common import short_run, undrawn
 from .lab0b_programs import sparse_steps, sparse_training
 from .lab0b_top_k import DESCENT, STEPS, Problem, atol, descent, exchanged, places, problem, pulled_apart, slip_of
 from .lab0b_top_k_texts import EXAMPLE, GOAL, HINTS, MISCONCEPTIONS, SIGNATURE
@@ -129,6 +132,12 @@ def _wrong_residuals(p: Problem, run, where: str) -> Verdict | None:
     return None
 
 
+def one_step(job: Once, answers, trial: contracts.Trial):
+    """A run of the trial's first step, which is short enough to be drawn."""
+    per_rank = [(steps[:1], k) for steps, k in trial.per_rank]
+    return short_run(job, answers, replace(trial, per_rank=per_rank, label="one step of " + trial.label))
+
+
 # ---- bytes ----------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +149,7 @@ def message_bytes(job: Once):
         ports = [run.ledger.port(rank) for rank in range(p.K)]
         expected = f"{p.out_bytes:,} bytes out of each worker: 8k to each other one, parameter and step"
         if total == bound and all(port == (p.out_bytes, p.out_bytes) for port in map(tuple, ports)):
-            return Verdict(True, expected, f"{p.out_bytes:,} bytes", str(trial), run=run, ratio=1.0)
+            return Verdict(True, expected, f"{p.out_bytes:,} bytes", "", run=one_step(job, answers, trial), ratio=1.0)
         dense = (p.K - 1) * STEPS * sum(4 * P for P in p.lengths.values())
         worst = max(range(p.K), key=lambda rank: max(ports[rank]))
         if total < bound:
@@ -190,12 +199,12 @@ TOP_K = Exercise(
     hints=HINTS, misconceptions=MISCONCEPTIONS,
     criteria=(
         Criterion("the choice", reading(choice), 4),
-        Criterion("one worker, 20 steps", reading(sums_and_residuals(ALONE)), 4),
-        Criterion("several workers", reading(sums_and_residuals(TOGETHER)), 6),
+        Criterion("one worker, 20 steps", reading(undrawn(sums_and_residuals(ALONE))), 4),
+        Criterion("several workers", reading(undrawn(sums_and_residuals(TOGETHER))), 6),
         Criterion("bytes of a message", reading(message_bytes(LONG)), 4),
         Criterion("a descent that arrives", reading(arrives), 2),
-        Criterion("in real processes", reading(contracts.two_worlds(
-            TOGETHER, misconception="0/ranks-share-nothing", trials=1)), 2),
-        Criterion("other gradients", reading(sums_and_residuals(HIDDEN)), 3, hidden=True),
+        Criterion("in real processes", reading(undrawn(contracts.two_worlds(
+            TOGETHER, misconception="0/ranks-share-nothing", trials=1))), 2),
+        Criterion("other gradients", reading(undrawn(sums_and_residuals(HIDDEN))), 3, hidden=True),
     ),
 )

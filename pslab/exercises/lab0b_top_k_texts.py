@@ -2,7 +2,7 @@
 
 from pslab.grade import Misconception
 
-from .lab0_common import told
+from .lab0_common import STUCK, told
 
 SIGNATURE = """\
 def largest(x, k)                                       # x (P,) -> (indices (k,) int32, values (k,) float32)
@@ -28,7 +28,7 @@ HINTS = (
 )
 
 MISCONCEPTIONS = (
-    *told("0/ranks-share-nothing", "0/everyone-sends-first", "0/mean-for-sum", "0/input-changed"),
+    *told(*STUCK, "0/ranks-share-nothing", "0/mean-for-sum", "0/input-changed"),
     Misconception("0B/signed-choice", "You chose the largest values; a gradient of -7 is as important as one of 7, so "
                   "compare magnitudes."),
     Misconception("0B/higher-index", "Of equal magnitudes the lower place goes first; where everybody follows one "

@@ -1,0 +1,15 @@
+"""Every rank waits for its left neighbour."""
+
+BASE = "right_ring"
+REFUSED_BY = "two ranks, bit for bit"
+MISCONCEPTION = "0/everyone-receives-first"
+
+
+def ring_hook(comm, bucket):
+    total, passing = bucket.buffer().clone(), bucket.buffer()
+    for _ in range(comm.world_size - 1):
+        came = comm.recv((comm.rank - 1) % comm.world_size)
+        comm.send(passing, (comm.rank + 1) % comm.world_size)
+        passing = came
+        total += passing
+    return in_an_envelope(total / comm.world_size)
