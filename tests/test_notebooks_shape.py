@@ -44,6 +44,20 @@ def test_the_templates_pass_every_rule(course):
     assert check(course) == []
 
 
+def test_a_part_of_a_chapter_has_a_letter_and_the_lab_of_that_letter(chapter, tmp_path):
+    (tmp_path / "solutions" / "src").mkdir(parents=True)
+    for lab in ("00a_x", "00b_y", "09_z"):
+        (tmp_path / "solutions" / "src" / f"lab_{lab}.py").touch()
+
+    def missing(name, title):
+        replaced(chapter, chapter.cells[0].source.splitlines()[0], title)
+        return shape(chapter, name, tmp_path)
+
+    assert missing("11_00_x", "# 11.0 What") == ["has no link to its lab: [...](../labs/lab_00a_x.ipynb)"]
+    assert missing("11_00b_x", "# 11.0b What") == ["has no link to its lab: [...](../labs/lab_00b_y.ipynb)"]
+    assert "does not open with its title, '# 11.0b ...'" in missing("11_00b_x", "# 11.0 What")
+
+
 def test_every_chapter_of_the_repository_has_the_shape(repo_root):
     chapters = [pair for pair in find_pairs(repo_root) if pair.name.startswith("chapters/11_")]
     assert chapters, "no chapter was looked at"

@@ -86,9 +86,9 @@ def read_page(text: str) -> tuple[Slot, ...]:
 
 
 def _number(stem: str) -> str:
-    """"11_09_parameter_server" -> "11.9"; "" for a notebook that is no numbered chapter (the front page)."""
-    found = re.match(r"(\d+)_(\d+)_", stem)
-    return f"{int(found[1])}.{int(found[2])}" if found and int(found[1]) else ""
+    """"11_09_parameter_server" -> "11.9", "11_00b_…" -> "11.0b"; "" where there is no number (the front page)."""
+    found = re.match(r"(\d+)_(\d+)([a-z]?)_", stem)
+    return f"{int(found[1])}.{int(found[2])}{found[3]}" if found and int(found[1]) else ""
 
 
 def _cells(notebook: Path) -> tuple[str, tuple[Cell, ...]]:

@@ -15,7 +15,7 @@ import nbformat
 
 from pslab.notebooks.text import LABS, SOLUTIONS, WIDGET_NOTE
 
-CHAPTER = re.compile(r"(\d\d)_(\d\d)_\w+")
+CHAPTER = re.compile(r"(\d\d)_(\d\d)([a-z]?)_\w+")     # a letter: a further part of a chapter, as 11.0b
 LEVELS = ("Beginner", "Intermediate", "Advanced")
 SECTION = re.compile(rf"## (\d+)\. .+ · \*({'|'.join(LEVELS)})\*")
 PRODUCTION, QUESTIONS, READING = "## In production", "## Did it stick?", "## Further reading"
@@ -39,8 +39,8 @@ def shape(notebook: nbformat.NotebookNode, name: str, root: Path | None = None) 
     if not (number := CHAPTER.fullmatch(name)):
         return []
     parts = list(_parts(notebook))
-    return [*_opening(parts[0], f"{int(number[1])}.{int(number[2])}"), *_sections(parts), *_control(parts),
-            *_ending(parts), *_lab_link(notebook, number[2], root), *_prose_numbers(notebook)]
+    return [*_opening(parts[0], f"{int(number[1])}.{int(number[2])}{number[3]}"), *_sections(parts), *_control(parts),
+            *_ending(parts), *_lab_link(notebook, number[2], number[3], root), *_prose_numbers(notebook)]
 
 
 def _parts(notebook) -> Iterator[tuple[str, str, list]]:
@@ -114,8 +114,11 @@ def _ending(parts) -> list[str]:
     return problems
 
 
-def _lab_link(notebook, number: str, root: Path | None) -> list[str]:
-    found = sorted((root / SOLUTIONS / "src").glob(f"lab_{number}_*.py")) if root else []
+def _lab_link(notebook, number: str, letter: str, root: Path | None) -> list[str]:
+    """Of lab 0's halves, 00a belongs to chapter 11.0 and 00b to its part 11.0b."""
+    halves = (letter,) if letter else ("", "a")
+    found = [lab for half in halves for lab in sorted((root / SOLUTIONS / "src").glob(f"lab_{number}{half}_*.py"))
+             ] if root else []
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     return [f"has no link to its lab: [...](../{LABS}/{lab.stem}.ipynb)" for lab in found
             if f"(../{LABS}/{lab.stem}.ipynb)" not in prose]
