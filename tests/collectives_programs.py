@@ -3,6 +3,7 @@
 A call is made by a partial of the collective, so the line that makes it is the line that errors must name.
 """
 
+import os
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,3 +92,27 @@ def receives(comm):
 
 def looks_for_mail(comm):
     comm.poll()
+
+
+# ---- ranks that die in the middle of a collective -------------------------------------------------------------------
+
+def counted(comm, call_of, victim, at_message, signal_number):
+    """(messages this rank sent or asked for, its value). The victim gets the signal at message `at_message`, from 1."""
+    made, door = [0], comm._endpoint
+
+    def hooked(method):
+        def one_more(*args, **options):
+            made[0] += 1
+            if comm.rank == victim and made[0] == at_message:
+                os.kill(os.getpid(), signal_number)
+            return method(*args, **options)
+        return one_more
+
+    for name in ("isend", "irecv", "irecv_plus", "relay"):
+        setattr(door, name, hooked(getattr(door, name)))
+    try:
+        call, x = call_of(comm)
+        return made, value(call(comm, x), x)
+    finally:
+        for name in ("isend", "irecv", "irecv_plus", "relay"):
+            delattr(door, name)

@@ -141,6 +141,12 @@ def rank_list(ranks) -> str:
                      for first, last in runs)
 
 
+def stopped_ranks(ranks) -> str:
+    """`rank 2 is stopped by a signal`."""
+    ranks = list(ranks)
+    return f"rank{'s' * (len(ranks) > 1)} {rank_list(ranks)} {'are' if len(ranks) > 1 else 'is'} stopped by a signal"
+
+
 def user_line(depth: int = 1) -> str:
     """`file.py:12 in program` of the innermost frame outside the kit, or, when all are ours, outside this room."""
     return frame_line(sys._getframe(depth))

@@ -12,7 +12,7 @@ import sys
 import time
 
 from .. import agree, errors, wire
-from ..errors import CommError, RankDied, RankError, Stalled, rank_list
+from ..errors import CommError, RankDied, RankError, Stalled, stopped_ranks
 from .rank import ANSWER, ERROR, REPORT
 
 TICK_S = 0.05
@@ -82,7 +82,7 @@ class Watch:
             if progress != moved or board.can_move(stopped):
                 moved, moved_s = progress, now_s
             elif now_s - moved_s >= self.timeout_s:
-                who = f"rank {rank_list(stopped)} is stopped, the others wait" if stopped else "every rank waits"
+                who = f"{stopped_ranks(stopped)}, the others wait" if stopped else "every rank waits"
                 raise self._verdict(f"nothing has moved for {self.timeout_s:g} s: {who}")
             if board.news() not in (0, news):
                 news = board.news()

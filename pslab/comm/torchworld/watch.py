@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import agree, wire
-from ..errors import CommError, Disagreement, RankDied, Stalled, Wait, rank_list
+from ..errors import CommError, Disagreement, RankDied, Stalled, Wait, stopped_ranks
 from ..face import Mail
 from ..ledger import Ledger
 from ..process.watch import _raised
@@ -174,8 +174,8 @@ class Watch:
         if not stopped or still != self.still:
             self.still, self.still_s = still, now_s
         elif now_s - self.still_s >= self.timeout_s and self.reason is None:
-            self._stalled(f"nothing has moved for {self.timeout_s:g} s: rank {rank_list(stopped)} is stopped by a "
-                          "signal, and others wait", stopped)
+            self._stalled(f"nothing has moved for {self.timeout_s:g} s: {stopped_ranks(stopped)}, and others wait",
+                          stopped)
 
     def _said(self) -> dict[int, list]:
         return {rank: state.calls for rank, state in self.states.items()}
