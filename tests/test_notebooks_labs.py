@@ -267,6 +267,30 @@ def test_a_line_in_an_output_or_another_file_is_found(course):
     assert [problem.split(" holds")[0] for problem in leaks(course)] == ["labs/README.md", "labs/lab_98.ipynb"]
 
 
+def test_another_lab_may_share_a_line_with_a_solution_and_not_three_in_a_row(built):
+    def other(source):
+        cells = [nbformat.v4.new_code_cell(source), nbformat.v4.new_code_cell("x = 1\n### BEGIN SOLUTION\n"
+                                                                              "y = 2\n### END SOLUTION")]
+        for folder in ("solutions", "labs"):
+            notebook = nbformat.v4.new_notebook(cells=cells)
+            if folder == "labs":
+                notebook.cells[1].source = "x = 1\n# your answer"
+            nbformat.write(notebook, built / folder / "lab_97.ipynb")
+        return leaks(built)
+
+    region = ["total = sum(map(float, rows))", "limit = total / len(rows)", "return x + limit + 1_000_000"]
+    notebook = load(built, "solutions")
+    assert sum(line in notebook.cells[1].source for line in region) >= 1
+    at = notebook.cells[1].source.index(region[0])
+    indent = notebook.cells[1].source[:at].rpartition("\n")[2]
+    block = "\n".join(indent + line for line in region)
+    notebook.cells[1].source = notebook.cells[1].source.replace(indent + region[0], block)
+    save(built, "solutions", notebook)
+    assert other("x = 0\n" + region[0]) == []
+    assert other("\n".join([region[0], "x = 0", *region[1:]])) == []
+    assert other("\n".join(region)) == [f"labs/lab_97.ipynb gives away lines of lab_98: {region[0]} ..."]
+
+
 def test_the_repository_leaks_nothing_and_its_stubs_are_stubs(repo_root):
     assert leaks(repo_root) == []
     for source in (repo_root / "solutions" / "src").glob("*.py"):

@@ -4,6 +4,9 @@ Both are read from what is stored, not from the text, and by other means than th
 
     solutions/NAME.ipynb ──cell by cell──> labs/NAME.ipynb     same prefix before a region, same suffix after it
              └──every line of a region──> every file in labs/  none of them may be found
+
+A line such as `K = comm.world_size` is one lab's solution and stands for everybody to read in another lab. There only
+three lines of a region in a row count.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pslab.notebooks.labs import MARKS, SOLUTION_ONLY, regions
 from pslab.notebooks.text import LABS, SOLUTIONS
 
 SHORT = 12   # characters without spaces: shorter lines (`return x`) may stand anywhere
+IN_A_ROW = 3
 
 
 def leaks(root: Path) -> list[str]:
@@ -30,10 +34,13 @@ def leaks(root: Path) -> list[str]:
     stored = sorted((root / SOLUTIONS).glob("*.ipynb"))
     if not stored:
         return [f"{SOLUTIONS}: no lab was found to compare with its solution"]
-    problems = []
+    problems, given = [], {path.name: "".join(map(_bare, _public_lines(path))) for path in stored}
     for path in stored:
+        elsewhere = {name: text for name, text in given.items() if name != path.name}
         problems += [f"{LABS}/{path.stem}: {problem}" for problem in _compare(path, root / LABS / path.name)]
-        problems += [f"{LABS}/{problem}" for problem in _found(_secret_lines(path), root / LABS)]
+        problems += [f"{LABS}/{problem}" for problem in _found(_secret_lines(path), root / LABS, elsewhere)]
+        problems += [f"{LABS}/{name} gives away lines of {path.stem}: {block[0]} ..." for name, text in
+                     elsewhere.items() for block in _blocks(path) if "".join(map(_bare, block)) in text]
     return problems
 
 
@@ -68,31 +75,50 @@ def _shape(source: str) -> str:
     return "\n".join([*pattern, *(re.escape(line) for line in lines[at:])])
 
 
-def _secret_lines(solution_path: Path) -> dict[str, str]:
-    """{line without spaces: line} for what stands in regions or solution-only cells, and nowhere else."""
-    secret, public = {}, set()
+def _lines(solution_path: Path):
+    """(line, whether it is for the solution only) of every cell, and (None, False) between two cells."""
     for cell in nbformat.read(solution_path, as_version=4).cells:
         lines, inside = cell.source.splitlines(), set()
         for begin, end in regions(cell.source):
             inside |= set(range(begin, end + 1))
         if SOLUTION_ONLY in cell.metadata.get("tags", ()):
             inside = set(range(len(lines)))
-        for i, line in enumerate(lines):
-            bare = _bare(line)
-            if i not in inside:
-                public.add(bare)
-            elif line.strip() not in MARKS and len(bare) >= SHORT:
-                secret[bare] = line.strip()
-    return {bare: line for bare, line in secret.items() if not any(bare in other for other in public)}
+        yield from ((line, i in inside) for i, line in enumerate(lines) if line.strip() not in MARKS)
+        yield None, False
 
 
-def _found(secret: dict[str, str], folder: Path) -> list[str]:
-    """Files in folder (and below) that hold a secret line, in whatever spacing."""
+def _public_lines(solution_path: Path) -> list[str]:
+    return [line for line, secret in _lines(solution_path) if line is not None and not secret]
+
+
+def _secret_lines(solution_path: Path) -> dict[str, str]:
+    """{line without spaces: line} for what stands in regions or solution-only cells, and nowhere else."""
+    public = {_bare(line) for line in _public_lines(solution_path)}
+    secret = {_bare(line): line.strip() for line, inside in _lines(solution_path) if inside}
+    return {bare: line for bare, line in secret.items()
+            if len(bare) >= SHORT and not any(bare in other for other in public)}
+
+
+def _blocks(solution_path: Path) -> list[list[str]]:
+    """Every few secret lines that stand one below the other, all of them long enough to count."""
+    found, run = [], []
+    for line, inside in _lines(solution_path):
+        run = [*run, line.strip()] if inside and len(_bare(line)) >= SHORT else []
+        if len(run) >= IN_A_ROW:
+            found.append(run[-IN_A_ROW:])
+    return found
+
+
+def _found(secret: dict[str, str], folder: Path, elsewhere: dict[str, str]) -> list[str]:
+    """Files in folder (and below) that hold a secret line, in whatever spacing.
+
+    elsewhere: {another lab's file: what that lab gives to everybody}, where a single line may stand.
+    """
     problems = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and ".ipynb_checkpoints" not in p.parts):
-        text = _bare(_all_text(path))
+        text, free = _bare(_all_text(path)), elsewhere.get(path.name, "")
         problems += [f"{path.relative_to(folder).as_posix()} holds a line of a solution: {line}"
-                     for bare, line in secret.items() if bare in text]
+                     for bare, line in secret.items() if bare in text and bare not in free]
     return problems
 
 
