@@ -21,7 +21,9 @@ import torch
 from pslab.comm import Comm, Work
 
 from .background import start
+from .bruck import bruck_gather
 from .chunks import Pieces, check_algorithm, flat, owned
+from .direct import direct_gather
 
 
 def all_gather(comm: Comm, tensor, *, algorithm: str = "auto", async_op: bool = False) -> list[torch.Tensor] | Work:
@@ -29,20 +31,24 @@ def all_gather(comm: Comm, tensor, *, algorithm: str = "auto", async_op: bool = 
 
     tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
                (ValueError where they differ); read only
-    algorithm  auto or ring
+    algorithm  auto or ring; direct (direct.py); bruck (bruck.py), for tensors of one shape on all ranks. auto is the
+               ring: no rank knows how long the others' tensors are, so they could not agree on a choice by size
     async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    K tensors; entry r has the shape of rank r's tensor. All are the caller's own, its own piece a copy
 
         K = 2:   rank 0: [1, 2, 3], rank 1: [4]   ->   both: [tensor([1, 2, 3]), tensor([4])]
     """
-    check_algorithm(algorithm, ("ring",))
+    check_algorithm(algorithm, ("ring", "direct", "bruck"))
     flat(tensor)                                         # refuses what cannot travel
     if async_op:
         return start(comm, all_gather, tensor, algorithm=algorithm)
     pieces: list = [None] * comm.world_size
     pieces[comm.rank] = mine = owned(tensor)
-    tag = comm.calling("all_gather", mine.dtype, -1, "ring")
-    ring_gather(comm, pieces, tag)
+    algorithm = "ring" if algorithm == "auto" else algorithm
+    tag = comm.calling("all_gather", mine.dtype, mine.numel() if algorithm == "bruck" else -1, algorithm)
+    if algorithm == "bruck":
+        return bruck_gather(comm, mine, tag)
+    (direct_gather if algorithm == "direct" else ring_gather)(comm, pieces, tag)
     return pieces
 
 

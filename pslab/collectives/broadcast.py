@@ -20,7 +20,10 @@ from __future__ import annotations
 from pslab.comm import Comm, Work
 
 from .background import start
+from .choose import choose_tree
 from .chunks import Flat, check_algorithm, check_rank, copy_back, flat, flat_inout
+from .direct import direct_broadcast
+from .scatter_all_gather import scatter_all_gather
 
 
 def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto",
@@ -30,18 +33,21 @@ def broadcast(comm: Comm, tensor, src: int = 0, *, algorithm: str = "auto",
     tensor     P elements of any shape; the same P and dtype on every rank, ValueError where they differ. A tensor that
                is not contiguous is received in a contiguous copy and written back
     src        the rank of this group whose tensor it is
-    algorithm  auto or binomial
+    algorithm  auto, binomial, direct (direct.py) or scatter_all_gather (scatter_all_gather.py); the same on every rank.
+               auto is the tree, or in a world that was measured (`fit`) the fastest by its α and β
     async_op   True: return a Work at once, and go on in the background (see background.py)
 
         K = 3, src = 1:   rank 0: [0, 3], rank 1: [1, 4], rank 2: [2, 5]   ->   all: [1, 4]
     """
-    check_algorithm(algorithm, ("binomial",))
+    check_algorithm(algorithm, tuple(WALKS))
     src = check_rank("src", src, comm.world_size)
     row = flat(tensor) if comm.rank == src else flat_inout(tensor)
     if async_op:
         return start(comm, broadcast, tensor, writes=comm.rank != src, src=src, algorithm=algorithm)
-    tag = comm.calling("broadcast", row.dtype, len(row), src, "binomial")
-    tree_broadcast(comm, row, src, tag)
+    if algorithm == "auto":
+        algorithm = choose_tree(comm, row, "fastest_broadcast")
+    tag = comm.calling("broadcast", row.dtype, len(row), src, algorithm)
+    WALKS[algorithm](comm, row, src, tag)
     if comm.rank != src:
         copy_back(row, tensor)
     return None
@@ -60,3 +66,6 @@ def tree_broadcast(comm, row: Flat, src: int, tag: int) -> None:
     while place + reach < size:                          # one a round, the child with the largest subtree first
         comm.isend(row, (place + reach + src) % size, tag).wait()
         reach *= 2
+
+
+WALKS = {"binomial": tree_broadcast, "direct": direct_broadcast, "scatter_all_gather": scatter_all_gather}

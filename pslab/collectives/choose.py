@@ -31,6 +31,16 @@ def choose_all_reduce(comm, row, model: Fitted | AlphaBeta | Link | None) -> str
     return fitted_model(model, K).fastest(len(row), K, itemsize).algorithm
 
 
+def choose_tree(comm, row, fastest: str) -> str:
+    """The broadcast or the reduce for this row on this comm, by `pslab.cost.<fastest>`: α and β alone."""
+    model = getattr(comm, "model", None)
+    if model is None:
+        return "binomial"
+    from pslab import cost
+
+    return getattr(cost, fastest)(len(row), comm.world_size, model.link, row.itemsize).algorithm
+
+
 def fitted_model(model: Fitted | AlphaBeta | Link, K: int) -> Fitted:
     """The model as the one kind that is asked."""
     from pslab import cost

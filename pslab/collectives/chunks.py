@@ -153,6 +153,14 @@ def check_list(tensors, size: int) -> None:
             raise ValueError(f"tensors[{q}] is {dtypes[q]} and tensors[0] is {dtypes[0]}; one dtype a call is allowed")
 
 
+def check_shapes(tensors) -> None:
+    """All of one shape: then several travel as one."""
+    for q, tensor in enumerate(tensors):
+        if tuple(tensor.shape) != tuple(tensors[0].shape):
+            raise ValueError(f"tensors[{q}] has the shape {list(tensor.shape)} and tensors[0] "
+                             f"{list(tensors[0].shape)}; algorithm='binomial' needs one shape, 'direct' takes any")
+
+
 def check_algorithm(algorithm: str, known: tuple[str, ...]) -> None:
     if algorithm != "auto" and algorithm not in known:
         raise ValueError(f"algorithm={algorithm!r}; allowed: auto, {', '.join(known)}")

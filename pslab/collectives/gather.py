@@ -19,6 +19,7 @@ import torch
 from pslab.comm import Comm, Work
 
 from .background import start
+from .binomial_pieces import tree_gather
 from .chunks import check_algorithm, check_rank, flat, owned
 
 
@@ -29,19 +30,24 @@ def gather(comm: Comm, tensor, dst: int = 0, *, algorithm: str = "auto",
     tensor     any shape, also empty; shapes may differ between ranks and travel with the data, dtypes must be equal
                (ValueError on dst where they differ); read only
     dst        the rank of this group that gets them
-    algorithm  auto or direct
+    algorithm  auto or direct; binomial (binomial_pieces.py), for tensors of one shape on all ranks. auto is direct: no
+               rank knows how long the others' tensors are
     async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    on dst K tensors, all the caller's own; entry r has the shape of rank r's tensor
 
         K = 2, dst = 1:   rank 0: [1, 2], rank 1: [3]   ->   rank 0: None, rank 1: [[1, 2], [3]]
     """
-    check_algorithm(algorithm, ("direct",))
+    check_algorithm(algorithm, ("direct", "binomial"))
     rank, size = comm.rank, comm.world_size
     dst = check_rank("dst", dst, size)
     dtype = flat(tensor).dtype                                # flat refuses what cannot travel
     if async_op:
         return start(comm, gather, tensor, dst=dst, algorithm=algorithm)
-    tag = comm.calling("gather", dtype, -1, dst, "direct")
+    algorithm = "direct" if algorithm == "auto" else algorithm
+    if algorithm == "binomial":
+        mine = owned(tensor)
+        return tree_gather(comm, mine, dst, comm.calling("gather", dtype, mine.numel(), dst, algorithm))
+    tag = comm.calling("gather", dtype, -1, dst, algorithm)
     if rank != dst:
         comm.isend(tensor, dst, tag).wait()
         return None

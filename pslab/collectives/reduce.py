@@ -22,7 +22,12 @@ import torch
 from pslab.comm import Comm, Work
 
 from .background import start
+from .choose import choose_tree
 from .chunks import Flat, check_algorithm, check_op, check_rank, copy_back, flat, flat_inout
+from .direct import direct_reduce
+from .reduce_scatter_gather import reduce_scatter_gather
+
+ALGORITHMS = ("binomial", "direct", "reduce_scatter_gather")
 
 
 def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str = "auto",
@@ -33,19 +38,27 @@ def reduce(comm: Comm, tensor, dst: int = 0, op: str = "sum", *, algorithm: str 
                but dst it is only read. A tensor that is not contiguous is reduced in a contiguous copy and written back
     dst        the rank of this group that gets the result
     op         sum, max, min, prod, mean (floating and complex dtypes only); sum of bool is `or`, as in torch
-    algorithm  auto or binomial
+    algorithm  auto, binomial, direct (direct.py) or reduce_scatter_gather (reduce_scatter_gather.py); the same on every
+               rank. auto is the tree, or in a world that was measured (`fit`) the fastest by its α and β
     async_op   True: return a Work at once, and go on in the background (see background.py)
 
         K = 2, dst = 1:   rank 0: [0, 2], rank 1: [1, 3]   ->   rank 0: [0, 2], rank 1: [1, 5]
     """
-    check_algorithm(algorithm, ("binomial",))
+    check_algorithm(algorithm, ALGORITHMS)
     dst = check_rank("dst", dst, comm.world_size)
     row = flat_inout(tensor) if comm.rank == dst else flat(tensor)
     travelling_op = check_op(op, row)
     if async_op:
         return start(comm, reduce, tensor, writes=comm.rank == dst, dst=dst, op=op, algorithm=algorithm)
-    tag = comm.calling("reduce", row.dtype, len(row), dst, op, "binomial")
-    tree_reduce(comm, row, travelling_op, dst, tag, into=row if comm.rank == dst else None)
+    if algorithm == "auto":
+        algorithm = choose_tree(comm, row, "fastest_reduce")
+    tag = comm.calling("reduce", row.dtype, len(row), dst, op, algorithm)
+    if algorithm == "direct":
+        direct_reduce(comm, row, travelling_op, dst, tag)
+    elif algorithm == "reduce_scatter_gather":
+        reduce_scatter_gather(comm, row, travelling_op, dst, tag)
+    else:
+        tree_reduce(comm, row, travelling_op, dst, tag, into=row if comm.rank == dst else None)
     if comm.rank == dst:
         if op == "mean":
             row /= comm.world_size

@@ -23,6 +23,7 @@ from pslab.comm import Comm, Work
 
 from .background import start
 from .chunks import Flat, Pieces, check_algorithm, check_op, flat, kit_pieces, owned, plain_pieces
+from .pairwise import pairwise_reduce
 
 
 def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "auto",
@@ -31,21 +32,26 @@ def reduce_scatter(comm: Comm, tensor, op: str = "sum", *, algorithm: str = "aut
 
     tensor     P elements of any shape, the same P and dtype on every rank, read only; ValueError where they differ
     op         sum, max, min, prod, mean (floating and complex dtypes only)
-    algorithm  auto or ring
+    algorithm  auto or ring; pairwise (pairwise.py). auto is the ring: both cost the same where links are all alike
     async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    one-dimensional, ⌈P/K⌉ elements on the first P mod K ranks and ⌊P/K⌋ on the others; a tensor of its own
 
         K = 2, P = 3:   rank 0: [0, 2, 4], rank 1: [1, 3, 5]   ->   rank 0: [1, 5], rank 1: [9]
     """
-    check_algorithm(algorithm, ("ring",))
+    check_algorithm(algorithm, ("ring", "pairwise"))
     row = flat(tensor)
     travelling_op = check_op(op, row)
     if async_op:
         return start(comm, reduce_scatter, tensor, op=op, algorithm=algorithm)
-    tag = comm.calling("reduce_scatter", row.dtype, len(row), op, "ring")
+    algorithm = "ring" if algorithm == "auto" else algorithm
+    tag = comm.calling("reduce_scatter", row.dtype, len(row), op, algorithm)
     pieces = Pieces(row, comm.world_size)
-    scratch = kit_pieces(comm, pieces) or plain_pieces(pieces)
-    mine = owned(ring_reduce(comm, pieces, travelling_op, tag, scratch))
+    if algorithm == "pairwise":
+        mine = owned(pieces[comm.rank])
+        pairwise_reduce(comm, pieces, travelling_op, tag, flat(mine))
+    else:
+        scratch = kit_pieces(comm, pieces) or plain_pieces(pieces)
+        mine = owned(ring_reduce(comm, pieces, travelling_op, tag, scratch))
     if op == "mean":
         mine /= comm.world_size
     return mine

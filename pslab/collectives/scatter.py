@@ -21,7 +21,8 @@ import torch
 from pslab.comm import Comm, Work
 
 from .background import start
-from .chunks import check_algorithm, check_list, check_rank, owned
+from .binomial_pieces import tree_scatter
+from .chunks import check_algorithm, check_list, check_rank, check_shapes, owned
 
 
 def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algorithm: str = "auto",
@@ -30,22 +31,28 @@ def scatter(comm: Comm, tensors: Sequence | None = None, src: int = 0, *, algori
 
     tensors    on rank src: K tensors of one dtype and any shapes, also empty, read only; on all others None
     src        the rank of this group that has them
-    algorithm  auto or direct
+    algorithm  auto or direct; binomial (binomial_pieces.py), for tensors of one shape. auto is direct: only src knows
+               how long they are
     async_op   True: return a Work at once, whose wait() gives the result (see background.py)
     returns    a tensor of the caller's own; its shape and dtype travel with the data
 
         K = 2, src = 0:   rank 0: [[1, 2], [3]], rank 1: None   ->   rank 0: [1, 2], rank 1: [3]
     """
-    check_algorithm(algorithm, ("direct",))
+    check_algorithm(algorithm, ("direct", "binomial"))
     rank, size = comm.rank, comm.world_size
     src = check_rank("src", src, size)
     if rank == src:
         check_list(tensors, size)
+        if algorithm == "binomial":
+            check_shapes(tensors)
     elif tensors is not None:
         raise ValueError(f"tensors was given by rank {rank}, but src={src}; None is allowed on all other ranks")
     if async_op:
         return start(comm, scatter, tensors if tensors is None else list(tensors), src=src, algorithm=algorithm)
-    tag = comm.calling("scatter", None, -1, src, "direct")
+    algorithm = "direct" if algorithm == "auto" else algorithm
+    tag = comm.calling("scatter", None, -1, src, algorithm)
+    if algorithm == "binomial":
+        return tree_scatter(comm, tensors if tensors is None else [owned(tensor) for tensor in tensors], src, tag)
     if rank != src:
         return comm.recv(src, tag)
     for step in range(1, size):

@@ -8,6 +8,7 @@
 
     ports         Port, Traffic: bytes per port and direction, α–β seconds, the chunks of tensor_split
     collectives   ring all-reduce, reduce-scatter, all-gather; broadcast; all-to-all; sparse all-gather
+    patterns      more ways to broadcast, reduce, gather and scatter
     algorithms    trees, halving–doubling, chunked ring, groups with leaders, scatter and gather
     racks         bytes over the uplinks of racks, by algorithm and rank order; the time on racks
     fitting       α and β from measured times; the fastest all-reduce by them, and where it switches
@@ -54,6 +55,21 @@ from .compression import (
 from .crossover import crossover_fraction
 from .fitted import Fitted
 from .fitting import AlphaBeta, Best, best_all_reduce, fit, ring_from_bytes
+from .patterns import (
+    binomial_gather,
+    binomial_scatter,
+    broadcast_s,
+    bruck_all_gather,
+    direct_all_gather,
+    direct_broadcast,
+    direct_reduce,
+    fastest_broadcast,
+    fastest_reduce,
+    pairwise_reduce_scatter,
+    reduce_s,
+    reduce_scatter_gather,
+    scatter_all_gather,
+)
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .predict import ALL_REDUCES, Fastest, all_reduce_s, fastest_all_reduce
 from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
@@ -84,15 +100,24 @@ __all__ = [
     "alpha_beta_s",
     "best_all_reduce",
     "binomial_all_reduce",
+    "binomial_gather",
     "binomial_reduce",
+    "binomial_scatter",
     "broadcast",
+    "broadcast_s",
+    "bruck_all_gather",
     "choose",
     "chunk_sizes",
     "chunked_ring_all_reduce",
     "chunked_ring_s",
     "colocated_servers",
     "crossover_fraction",
+    "direct_all_gather",
+    "direct_broadcast",
+    "direct_reduce",
     "fastest_all_reduce",
+    "fastest_broadcast",
+    "fastest_reduce",
     "fit",
     "gather",
     "half_all_reduce",
@@ -100,14 +125,18 @@ __all__ = [
     "hierarchical_all_reduce",
     "one_bit_all_gather",
     "one_bit_message_bytes",
+    "pairwise_reduce_scatter",
     "parameter_server",
     "power_sgd_all_reduce",
     "recursive_doubling_all_reduce",
+    "reduce_s",
+    "reduce_scatter_gather",
     "ring_all_gather",
     "ring_all_reduce",
     "ring_from_bytes",
     "ring_reduce_scatter",
     "scatter",
+    "scatter_all_gather",
     "server_step_s",
     "sparse_all_gather",
     "sparse_server",

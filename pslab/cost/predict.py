@@ -74,11 +74,11 @@ def _chunked_ring(elements, K, link, itemsize):
 def _binomial(elements, K, link, itemsize):
     port_s = link.port_alpha_s + elements * itemsize / link.bandwidth_Bps
     up_s = (K - 1).bit_length() * (port_s + link.latency_s)      # a parent asks one child after the other
-    return up_s + max(messages * port_s + hops * link.latency_s for messages, hops in _tree_paths(K))
+    return up_s + max(messages * port_s + hops * link.latency_s for messages, hops in tree_paths(K))
 
 
 @lru_cache(maxsize=64)
-def _tree_paths(K: int) -> list[tuple[int, int]]:
+def tree_paths(K: int) -> list[tuple[int, int]]:
     """(messages one after the other, links) on the way from the root of a binomial tree to each place, the longest."""
     paths = {0: (0, 0)}
     reach = 1
