@@ -526,7 +526,7 @@ bytes_at_the_switch = 18_800
 predict("0A.4", "bytes at the switch, K = 8", bytes_at_the_switch, unit="B")
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 def seconds(K, size_bytes, algorithm, link):
     """Of the kit's own all-reduce of size_bytes, in the simulator."""
     x = torch.zeros(size_bytes // 4)
@@ -545,6 +545,8 @@ def switch_by_running(K, link):
 
 
 fast = Link(latency_s=0.0, overhead_s=10e-6, bandwidth_Bps=1e9)
+
+# %% needs="0A.4" tags=["nbval-ignore-output"]
 _ = reveal("0A.4", "bytes at the switch, K = 8", lambda: switch_by_running(8, fast), unit="B")
 
 # %% [markdown]
