@@ -3,7 +3,7 @@
 import torch
 
 REFUSED_BY = "chunk r of the sum"
-MISCONCEPTION = "0/nothing-added"
+MISCONCEPTION = "0/wrong-chunk"
 
 
 def reduce_scatter(comm, x):
