@@ -18,6 +18,7 @@ import os
 import resource
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 from .box_processes import LINUX, die_with_parent, gain_nothing
@@ -39,6 +40,7 @@ def enter(limits: dict, hidden: list[str], folder: str, uid: int | None, out: in
         clear_refs = os.open("/proc/self/clear_refs", os.O_WRONLY)
     _limit(limits, uid)
     os.environ.update(HOME=folder, TMPDIR=folder, MPLCONFIGDIR=folder, XDG_CACHE_HOME=folder, USER="student")
+    tempfile.tempdir = None                 # the zygote's is outside the folder, and remembered
     if uid is not None:
         os.chown(folder, uid, uid)
         make_enterable(folder)

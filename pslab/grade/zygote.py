@@ -21,6 +21,8 @@ from pathlib import Path
 from . import box_child, keeper
 from .box_processes import adopt_orphans, children, kill_tree
 
+_ON_THE_STACK = ("box_", "keeper", "zygote")         # whoever formats a stack, as torch.manual_seed does, reads them
+
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -50,7 +52,7 @@ def _preload() -> None:
     getattr(ctypes.pythonapi, "PyThreadState_SetAsyncExc")  # noqa: B009 - looked up here; the guard refuses it later
     box_child.warm_up()
     for file in Path(__file__).parent.glob("*.py"):       # a student's traceback may show our lines without a read
-        linecache.getlines(str(file)) if file.stem.startswith("box_") else None
+        linecache.getlines(str(file)) if file.stem.startswith(_ON_THE_STACK) else None
     sys.dont_write_bytecode = True
     gc.collect()
     gc.freeze()
