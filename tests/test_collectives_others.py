@@ -217,7 +217,7 @@ class Watched:
 
     def __init__(self, comm):
         self.rank, self.world_size, self._comm, self.open = comm.rank, comm.world_size, comm, 0
-        self.shares_memory = comm.shares_memory
+        self.shares_memory, self.calling = comm.shares_memory, comm.calling
 
     def isend(self, *args):
         self.open += 1
