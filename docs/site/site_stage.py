@@ -31,7 +31,7 @@ PARTS = {
     "Start": ("students.md", "chapters/00_start_here.ipynb"),
     "Chapters": (),
     "Labs": (),
-    "Teaching": ("instructors.md", "class/11_09.md"),
+    "Teaching": ("instructors.md", "class/11_00.md", "class/11_09.md"),
     "Reference": ("terms.md",),
 }
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")

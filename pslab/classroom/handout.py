@@ -9,7 +9,7 @@
     │ exit question, its seed      │
     └──────────────────────────────┘
 
-Drawn with matplotlib, so that it needs no browser and no LaTeX.
+Drawn with matplotlib, so that it needs no browser and no LaTeX. That of chapter 11.0: handout_patterns.py.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def page_11_9(seed: int, answers: bool) -> Figure:
     _formulas(page)
     _comparison(page)
     _sentences(page)
-    _exit(page, seed)
+    _exit(page, seed, "11.9")
     page.figure.text(LEFT, FOOT, f"pslab · text and figures CC BY 4.0 · seed {seed}", fontsize=7.5, color=SOFT)
     return page.figure
 
@@ -178,12 +178,12 @@ def _sentences(page: _Page) -> None:
         page.text(words, step=0.0225)
 
 
-def _exit(page: _Page, seed: int) -> None:
-    question = exit_question("11.9", seed)
+def _exit(page: _Page, seed: int, chapter: str) -> None:
+    question = exit_question(chapter, seed)
     page.head(f"On the way out (seed {seed})")
     for line in _wrapped(question.text, 95):
         page.text(line, step=0.0195)
-    filled = f"{question.answer:.2f}" if page.answers else BLANK
+    filled = f"{question.answer:,.2f}".removesuffix(".00") if page.answers else BLANK
     page.text(f"Answer: {filled} {question.unit}", weight="bold", step=0.024)
 
 
@@ -209,4 +209,10 @@ def _rule(y: float, width: float):
     return Line2D([LEFT, RIGHT], [y, y], color=SOFT, linewidth=width)
 
 
-_PAGES = {"11.9": page_11_9}
+def _page_11_0(seed: int, answers: bool) -> Figure:
+    from .handout_patterns import page_11_0  # which is made of what stands above
+
+    return page_11_0(seed, answers)
+
+
+_PAGES = {"11.9": page_11_9, "11.0": _page_11_0}

@@ -52,4 +52,19 @@ def _dense_ratio(rng: random.Random, seed: int) -> Question:
     return Question("11.9", seed, text, servers.busiest / ring.busiest, "times", wrong)
 
 
-_MAKERS = {"11.9": _dense_ratio}
+def _ring_time(rng: random.Random, seed: int) -> Question:
+    """Seconds of a ring all-reduce, from α, the bandwidth and the size."""
+    K, alpha_us, piece_us = rng.choice((5, 6, 8, 10, 16)), rng.choice((10, 20, 50)), rng.choice((40, 80, 120))
+    bytes_per_us = 12_500
+    tensor_bytes = K * piece_us * bytes_per_us
+    ring = cost.ring_all_reduce(tensor_bytes // 4, K)
+    answer_us = 1e6 * ring.seconds(alpha_us * 1e-6, bytes_per_us * 1e6)
+    text = (f"{K} ranks all-reduce a tensor of {tensor_bytes / 1e6:g} MB in a ring. A message costs {alpha_us} µs "
+            f"before its first byte, and a port carries {bytes_per_us / 1e3:g} GB/s in each direction. How many "
+            "microseconds does it take?")
+    wrong = ((ring.rounds * (alpha_us + K * piece_us), "the whole tensor in every round"),
+             (answer_us / 2, "half of the rounds: a reduce-scatter without the all-gather"))
+    return Question("11.0", seed, text, answer_us, "µs", wrong)
+
+
+_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time}
