@@ -104,3 +104,34 @@ def both_lines(comm, rounds):
         wrong += any(not torch.equal(piece, (torch.arange(min(Q, 100)) * K + r - i).double())
                      for r, piece in enumerate(pieces))
     return wrong
+
+
+def around(comm, x):
+    """Tensors, mail, a group, a barrier, and something in the background, from one rank to the next."""
+    right, left = (comm.rank + 1) % comm.world_size, (comm.rank - 1) % comm.world_size
+    work = comm.isend(x, right)
+    came = comm.recv(left)
+    work.wait()
+    comm.barrier()
+    comm.post(right, "note", {"from": comm.rank})
+    mail = comm.poll()
+    part = comm.split(0)
+    all_reduce(part, came, async_op=True).wait()
+    return came, mail.meta["from"]
+
+
+def around_on_both_lines(comm):
+    x = mine(comm)
+    work = comm.background(around, x)
+    mail_first = comm.poll(1e-3)                         # mail of the strand is not the program's
+    return mail_first, around(comm, x + 100), work.wait()
+
+
+def judge_own_messages(world):
+    """Equal tags on both lines never meet; what a strand starts itself has a strand of its own."""
+    K = world.world_size
+    for rank, (mail, (came, sender), (theirs, their_sender)) in enumerate(world.run(around_on_both_lines).results):
+        assert mail is None
+        assert torch.equal(theirs, sums(K))
+        assert torch.equal(came, sums(K) + 100 * K)
+        assert sender == their_sender == (rank - 1) % K

@@ -70,6 +70,8 @@ def test_blocking_here_and_in_the_background_there_do_not_meet(engine):
     with pytest.raises(Deadlock, match="in the background; rank 1 has started nothing there") as deadlock:
         SimWorld(2, engine=engine).run(program)
     assert re.search(r"0 +wait\(\) of all_reduce +rank 1 .*in program", str(deadlock.value))
+    line = program.__code__.co_firstlineno + 5
+    assert re.search(rf"rank 0 to rank 1, tag all_reduce: .*\(isend at .*:{line} in program\)", str(deadlock.value))
 
 
 def test_a_program_that_does_not_wait_is_told_where(engine):

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from collectives_async import LARGE, both_lines, everything, mine, same, sums
+from collectives_async import LARGE, both_lines, everything, judge_own_messages, mine, same, sums
 
 from pslab.collectives import all_gather, all_reduce, background
 from pslab.comm import CommError, Disagreement, Link, ProcessWorld, RankDied, Stalled
@@ -41,6 +41,10 @@ def test_every_collective_gives_what_its_blocking_call_gives(world):
     assert np.array_equal(blocking.ledger.counts, started.ledger.counts)
 
 
+def test_a_function_of_ones_own_with_messages_of_its_own(world):
+    judge_own_messages(world)
+
+
 def test_both_lines_at_once_on_large_and_small_ones(world):
     assert world.run(both_lines, 12).results == [0] * world.world_size
 
@@ -62,6 +66,30 @@ def test_it_goes_on_without_any_call_of_the_program(pair):
         return work.is_completed(), torch.equal(x, sums(comm.world_size, LARGE)), work.wait()
 
     assert pair.run(program).results == [(True, True, None)] * 2
+
+
+def test_a_line_that_sleeps_is_woken_when_the_other_has_something_to_write():
+    """The strand sleeps on the sockets, as long as it likes; the program's tensor does not fit into them at once."""
+    def program(comm):
+        from pslab.comm import threads
+        threads.PATIENCE_S, patience_s = 60.0, threads.PATIENCE_S
+        try:
+            if comm.rank:
+                comm.recv(0)
+                comm.background(lambda twin: twin.send(torch.ones(1), 0)).wait()
+                return 0.0
+            work = comm.background(lambda twin: twin.recv(1))
+            while not comm._endpoint.shared.driving:
+                time.sleep(0.001)
+            begun_s = time.monotonic()
+            comm.isend(torch.zeros(4_000_000), 1).wait()
+            work.wait()
+            return time.monotonic() - begun_s
+        finally:
+            threads.PATIENCE_S = patience_s
+
+    with ProcessWorld(2, transport="tcp") as world:
+        assert world.run(program).results[0] < 20
 
 
 def test_nothing_is_in_the_way_before_and_after(pair):
