@@ -1,21 +1,35 @@
 """The lab's own solution, graded as a student's notebook would be, has every point; the student's copy has none."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pslab import exercises
 
+ROOT = Path(__file__).resolve().parent.parent
+LABS = {re.match(r"lab_0*([0-9]+[ab]?)_", path.name)[1].upper(): path.name
+        for path in sorted((ROOT / "solutions").glob("lab_*.ipynb"))}
+
+
+def test_every_lab_has_its_notebook():
+    assert sorted(LABS) == sorted(exercises.labs())
+
+
+@pytest.mark.parametrize("lab", LABS)
 @pytest.mark.parametrize(("folder", "share"), [("solutions", 1), ("labs", 0)])
-def test_a_lab_is_graded_for_what_it_is(repo_root, tmp_path, folder, share):
-    command = [sys.executable, "-m", "pslab", "grade", f"{folder}/lab_09_verdict.ipynb", "--lab", "9", "--seed",
+def test_a_lab_is_graded_for_what_it_is(repo_root, tmp_path, lab, folder, share):
+    command = [sys.executable, "-m", "pslab", "grade", f"{folder}/{LABS[lab]}", "--lab", lab, "--seed",
                "a word", "--json", str(tmp_path / "r.json")]
     subprocess.run(command, cwd=repo_root, check=True, timeout=300)
     results = json.loads((tmp_path / "r.json").read_text())
-    exercises = (results[0] if isinstance(results, list) else results.get("results", [results])[0])["exercises"]
-    assert len(exercises) >= 6
-    assert [e["score"] for e in exercises] == [share * e["points"] for e in exercises]
+    graded = (results[0] if isinstance(results, list) else results.get("results", [results])[0])["exercises"]
+    assert [e["id"] for e in graded] == [e.id for e in exercises.lab(lab)]
+    assert [e["score"] for e in graded] == [share * e["points"] for e in graded]
+    assert all(share or not v["passed"] for e in graded for v in e["verdicts"])
 
 
 def test_collectives_do_not_bring_the_closed_forms_along():
