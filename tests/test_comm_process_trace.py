@@ -121,9 +121,13 @@ def test_spans_say_when_a_rank_computes_waits_and_sleeps():
                 pass
             comm.send(torch.ones(2), 1)
         else:
+            began_s = time.monotonic()
             comm.recv(0)
-            comm.sleep(0.02)
             comm.poll(0.01)
+            waited_s = time.monotonic() - began_s
+            comm.sleep(0.02)
+            return waited_s
+        return None
 
     with ProcessWorld(2, trace=True) as world:
         world.run(program)                           # its first run also waits for processes to start
@@ -132,7 +136,8 @@ def test_spans_say_when_a_rank_computes_waits_and_sleeps():
     for s in run.trace.spans:
         spent[s.rank, s.what] += s.end_s - s.start_s
     assert spent[0, "compute"] >= 0.03
-    assert spent[1, "wait"] >= 0.03 - 0.01 + 0.01, "for the tensor, less a late start, and for a letter that never came"
+    assert 0.01 <= spent[1, "wait"] <= run.results[1], "for the tensor, and for a letter that never came"
+    assert spent[1, "wait"] >= 0.5 * run.results[1]
     assert spent[1, "sleep"] >= 0.02
     assert spent[0, "sleep"] == 0
     for rank in range(2):
@@ -140,12 +145,14 @@ def test_spans_say_when_a_rank_computes_waits_and_sleeps():
         assert all(one[1] <= two[0] for one, two in zip(mine, mine[1:])), "a rank does one thing at a time"
 
 
-def test_a_throttled_message_holds_its_port_as_long_as_the_model_says():
+@pytest.mark.parametrize("kits_own", [False, True])
+def test_a_throttled_message_holds_its_port_as_long_as_the_model_says(kits_own):
     link = Link(latency_s=2e-3, overhead_s=1e-3, bandwidth_Bps=1e8)
 
     def program(comm):
         if comm.rank == 0:
-            for work in [comm.isend(torch.ones(50_000), 1) for _ in range(2)]:
+            x = comm.empty(50_000) if kits_own else torch.empty(50_000)
+            for work in [comm.isend(x.fill_(1.0), 1) for _ in range(2)]:
                 work.wait()
         else:
             comm.recv(0), comm.recv(0)
@@ -167,4 +174,6 @@ def test_without_a_trace_nothing_stands_before_the_endpoint():
         assert plain.run(program).results == [[]]
         assert len(traced.run(program).results[0]) == 7
         assert len(traced.run(mail, 3).trace) == 0
-        assert len(traced.run(program).results[0]) == 7, "put aside after a run, and put there again"
+        assert len(traced.run(program).results[0]) == 7
+        traced.trace = False
+        assert traced.run(program).results == [[]], "put aside after a run"

@@ -249,7 +249,7 @@ def test_of_a_large_trace_the_first_messages_are_drawn_and_a_line_says_so():
 @pytest.mark.parametrize("K", [16, 64, 200])
 def test_of_many_ranks_every_name_that_is_written_can_be_read(K):
     trace = Trace(K, [Event(r, (r + 1) % K, "tensor", "0", 1, 0.0, 0.0, 1.0, 2.0, 2.0) for r in range(K)])
-    for picture in (viz.spacetime(trace), viz.step(trace, 1)):
+    for picture in (viz.spacetime(trace), viz.step(trace, 1), viz.timeline(trace)):
         picture.png()
         axes = picture.figure.axes[0]
         boxes = sorted(t.get_window_extent().y0 for t in axes.get_yticklabels())

@@ -20,6 +20,7 @@ import collectives_oracle as oracle
 import numpy as np
 import ps_jobs
 import pytest
+import test_train_data_server as feeding
 import torch
 import torch.distributed as dist
 from test_collectives_ddp import train as ddp_training
@@ -391,6 +392,12 @@ def strategy(world, name):
 
 for _name in ("allreduce", "server", "hybrid"):
     CHECKS[f"strategy_{_name}"] = lambda world, name=_name: strategy(world, name)
+
+
+@check
+def a_data_server_hands_out_every_row_once(world):
+    run = same_as_simulated(world, feeding.program, 1, 1, 8, 2, 0.0, {})
+    feeding.check_exactly_once(run, 1, 2)
 
 
 # ---- the world itself -----------------------------------------------------------------------------------------------

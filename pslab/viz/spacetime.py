@@ -108,16 +108,22 @@ def lane_height_in(world_size: int) -> float:
 def lanes(axes, names, end, begin=0.0) -> None:
     """A line for each rank and its name; of many, as many names as find room."""
     axes.hlines(range(len(names)), begin, end, color=SOFT, linewidth=points(1.0 if len(names) <= 32 else 0.5), zorder=2)
-    height_pt = axes.figure.get_figheight() * 72 - 80
-    room = max(int(height_pt / (1.3 * type_pt(9.5))), 1)
-    every = -(-len(names) // room)
-    every = next((power for power in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if power >= every), every)
-    axes.set_yticks(range(0, len(names), every), names[::every])
+    write_names(axes, names)
     axes.set_ylim(len(names) - 0.6, -0.4)  # the first rank on top
     axes.set_xlim(begin, end + (end - begin) * 0.01 if end else 1)
     axes.grid(visible=False)
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def write_names(axes, names) -> None:
+    """At the lanes, as many names as find room: of more, every second, fourth, eighth, ..."""
+    height_pt = axes.figure.get_figheight() * 72 - 80
+    room = max(int(height_pt / (1.3 * type_pt(9.5))), 1)
+    every = 1
+    while len(names) > room * every:
+        every *= 2
+    axes.set_yticks(range(0, len(names), every), names[::every])
+    axes.tick_params(axis="y", length=0)
 
 
 def spans(axes, found, unit_s) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from matplotlib.patches import Patch
 
 from .picture import Picture, Table, new_figure
+from .spacetime import lane_height_in, rank_names, write_names
 from .style import INK, LOOKS, SOFT, points, seconds_unit, styled
 
 # what -> (name in the legend, colour, hatch, from, to): the last two in lanes, downwards from the lane's middle
@@ -27,21 +28,19 @@ def timeline(run, *, names: Sequence[str] | None = None, clock: str = "virtual",
     """Draw a run's trace (a `Run` or its `Trace`) as a Gantt chart.
 
     names: of the ranks, 'rank 0' and so on if not given. clock: 'virtual' for a simulated run, 'real' for one of
-    processes or sockets, whose traces hold messages only: their lanes show sends. The twin sums up each rank's time;
-    a rank may wait and send at once, so a line need not add up to the whole.
+    processes, where waiting includes copying and adding what comes. The twin sums up each rank's time; a rank may wait
+    and send at once, so a line need not add up to the whole.
     """
     trace = getattr(run, "trace", run)
     if clock not in ("virtual", "real"):
         raise ValueError(f"clock={clock!r}; allowed: 'virtual', 'real'")
-    names = list(names) if names is not None else [f"rank {r}" for r in range(trace.world_size)]
-    if len(names) != trace.world_size:
-        raise ValueError(f"names has {len(names)} entries; one for each of the {trace.world_size} ranks is needed")
+    names = rank_names(trace, names)
     stretches = _stretches(trace)
     end_s = max([end for parts in stretches.values() for _, _, end in parts]
                 + [e.arrive_s for e in trace.events], default=0.0)
     unit_s, unit = seconds_unit(end_s)
     with styled():
-        figure, axes = new_figure(height_in=0.9 + 0.5 * min(trace.world_size, 16))
+        figure, axes = new_figure(height_in=0.9 + 0.9 * lane_height_in(trace.world_size) * trace.world_size)
         for what, parts in stretches.items():
             _draw(axes, what, parts, unit_s)
         _lanes(axes, names, end_s / unit_s)
@@ -82,12 +81,11 @@ def _draw(axes, what, parts, unit_s) -> None:
 
 def _lanes(axes, names, end) -> None:
     axes.hlines([rank + 0.09 for rank in range(len(names))], 0, end, color=SOFT, linewidth=points(0.8), zorder=2)
-    axes.set_yticks(range(len(names)), names)
+    write_names(axes, names)
     axes.set_ylim(len(names) - 0.55, -0.5)  # the first rank on top
     axes.set_xlim(0, end * 1.01 if end else 1)
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x")
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
 

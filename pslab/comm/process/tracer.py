@@ -232,7 +232,7 @@ def _event(src: int, row: list, times: list, origin_s: float, free_s: dict) -> E
     """A sender may be put aside between sending and looking at the clock: then it left, at the latest, as it came."""
     _, dst, plane, tag, size, posted_s, start_s, end_s = row
     read_s, arrive_s, received_s = times
-    if read_s:                                  # in place: its time is the receiver's
+    if read_s and not end_s:                    # in place, on a free port: its time is the receiver's
         start_s, end_s = read_s, arrive_s
     else:
         end_s = min(end_s or arrive_s, arrive_s)
