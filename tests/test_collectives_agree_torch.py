@@ -46,11 +46,14 @@ def test_a_missing_rank_is_told_on_every_rank(reports):
         assert re.search(r"rank 1 is not in it: it is in recv\(src=2, tag=3\) at \S+:\d+ in receives", sentence)
 
 
-def test_a_stopped_rank_is_told_by_its_neighbours(reports):
-    assert reports[0]["stopped"]["type"] == "Stalled"
-    assert "nothing has moved for 1 s: rank 1 is stopped by a signal, and others wait" in reports[0]["stopped"]["text"]
-    assert reports[0]["stopped"]["seconds"] < 8
-    assert reports[1]["stopped"]["type"] in ("Stalled", "RankDied"), "it goes on, and finds the others gone"
+@pytest.mark.parametrize("when", ["stopped", "stopped in a transfer"])
+def test_a_stopped_rank_is_told_by_its_neighbours(reports, when):
+    told = reports[0][when]
+    assert told["type"] == "Stalled"
+    assert "nothing has moved for 1 s: rank 1 is stopped by a signal, and others wait" in told["text"]
+    assert re.search(r"^0 +all_reduce\(float32", told["text"], re.MULTILINE)
+    assert told["seconds"] < 12
+    assert reports[1][when]["type"] in ("Stalled", "RankDied"), "it goes on, and finds the others gone"
 
 
 def test_a_killed_rank_is_told_on_every_other(reports):

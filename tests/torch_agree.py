@@ -13,9 +13,11 @@ import time
 from pathlib import Path
 
 import psutil
+import torch
 from collectives_calls import CASES, differences, odd_call
 from collectives_programs import absent, build, counted, program, receives
 
+from pslab.collectives import all_reduce
 from pslab.comm import CommError, TorchWorld
 
 LARGE = 150_001
@@ -37,13 +39,28 @@ def fails(run, *args, **options):
     return {"type": "none"}
 
 
-def stopped(at_message):
+def in_a_transfer(comm):
+    """Rank 1 stops itself when torch.distributed has begun to send, long before 20 MB have left."""
+    roads = comm._endpoint.roads
+    begin = roads.send
+
+    def stopping(*args):
+        handle = begin(*args)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return handle
+
+    if comm.rank == 1:
+        roads.send = stopping
+    all_reduce(comm, torch.ones(15_000_000), algorithm="ring")
+
+
+def stopped(run, *args):
     """Rank 1 stops itself; when the others have left, it goes on and learns that they are gone."""
     with TorchWorld() as world:
         pids = world.run(lambda comm: os.getpid(), gather=True).results
         began_s = time.monotonic()
         try:
-            world.run(counted, build("all_reduce", "ring", LARGE), 1, at_message, signal.SIGSTOP, timeout_s=1.0)
+            world.run(run, *args, timeout_s=1.0)
         except CommError as error:
             report = told(error, began_s)
         if world.rank == 0:
@@ -60,7 +77,8 @@ def main(folder):
         report["-".join(case)] = {"what": what, "odd": at % 3, **fails(
             program, build(*case), odd_call(*case, table[what][0]), at % 3)}
     report["missing"] = fails(absent, build("reduce_scatter", "ring"), 1, receives, timeout_s=0.5)
-    report["stopped"] = stopped(2)
+    report["stopped"] = stopped(counted, build("all_reduce", "ring", LARGE), 1, 2, signal.SIGSTOP)
+    report["stopped in a transfer"] = stopped(in_a_transfer)
     with TorchWorld() as world:
         began_s = time.monotonic()
         try:

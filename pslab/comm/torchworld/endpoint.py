@@ -26,6 +26,7 @@ from ..face import Endpoint, Mail
 from ..ledger import KINDS
 from ..threads import Threaded
 from .channel import Channel, Lines
+from .patience import LARGE_BYTES, wait_watching
 from .watch import Watch
 from .works import LetterWait, RecvWork, SendWork, letter
 
@@ -154,10 +155,14 @@ class TorchEndpoint(Lines, Threaded, Endpoint):
         work.done = True
         self.progressed += 1
 
-    def transferred(self, handle, peer: int) -> None:
+    def transferred(self, handle, work, size: int, device: bool) -> None:
         """Wait for a transfer that both sides have started."""
+        since_s, peer = time.monotonic(), work.peer
         try:
-            handle.wait()
+            if size < LARGE_BYTES or device:
+                handle.wait()
+            else:
+                wait_watching(handle, lambda: self.watch_of_run.transfers(work, since_s), self.watch_of_run.beat_s)
         except RuntimeError as error:
             self.watch_of_run.fail({"kind": "died", "rank": peer, "why": f"torch.distributed said: {error}"})
             raise self.watch_of_run.error from error
@@ -185,7 +190,7 @@ class TorchEndpoint(Lines, Threaded, Endpoint):
         elif header.kind == SENT:
             work = self.arriving.pop((src, header.number), None)
             if work is not None:
-                self.transferred(work.handle, src)
+                self.transferred(work.handle, work, header.payload_bytes, work.target.device)
                 work.handle = None
                 work.target.land(work.op)
                 self._landed(work)

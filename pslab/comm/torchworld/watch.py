@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import agree, wire
-from ..errors import CommError, Disagreement, RankDied, Stalled, Wait, stopped_ranks
+from ..errors import CommError, Disagreement, RankDied, Stalled, Wait, stopped_ranks, user_line
 from ..face import Mail
 from ..ledger import Ledger
 from ..process.watch import _raised
@@ -43,7 +43,7 @@ class Watch:
         self.began_s = self.moved_s = time.monotonic()
         self.beat_s = min(1.0, timeout_s / 5)
         self.beaten_s, self.moved = 0.0, -1
-        self.differ_s: float | None = None          # since when calls are known to differ
+        self.differing, self.differ_s = None, 0.0   # a Disagreement, and since when it is known
         self.still: tuple | None = None             # (stopped neighbours, own progress), since `still_s`
         self.still_s = 0.0
         self.states: dict[int, State] = {}
@@ -58,18 +58,29 @@ class Watch:
 
     def waits(self, waited, since_s: float, where: str, note: str = "") -> None:
         """This rank is blocked: tell rank 0."""
-        now_s, end = time.monotonic(), self.endpoint
-        self.beaten_s = now_s
-        wait = agree.wait_in(agree.inside(end.logs, getattr(waited, "tag", 0)), end.rank, waited.call(), waited.peer,
-                             now_s - since_s, where, note)
-        meta = {"m": end.progressed, "w": _row(wait), "o": end.tensors_out.tolist(), "i": end.tensors_in.tolist(),
-                "c": agree.told(end.logs)}
-        self._state(end.rank, meta)
-        if end.rank:
-            end.tell(0, "state", meta)
+        self.beaten_s = now_s = time.monotonic()
+        meta = self._own(waited, since_s, where, note)
+        if self.endpoint.rank:
+            self.endpoint.tell(0, "state", meta)
         else:
             self._judge(now_s)
         self._look_at_neighbours(now_s)
+
+    def transfers(self, waited, since_s: float) -> None:
+        """This rank waits for a large transfer: that is no stall, unless the other end is stopped."""
+        self._own(waited, since_s, user_line(3), "the transfer has begun")
+        self._look_at_neighbours(time.monotonic())
+        self.check()
+
+    def _own(self, waited, since_s: float, where: str, note: str) -> dict:
+        """This rank's state, noted here and as it travels."""
+        end = self.endpoint
+        wait = agree.wait_in(agree.inside(end.logs, getattr(waited, "tag", 0)), end.rank, waited.call(), waited.peer,
+                             time.monotonic() - since_s, where, note)
+        meta = {"m": end.progressed, "w": _row(wait), "o": end.tensors_out.tolist(), "i": end.tensors_in.tolist(),
+                "c": agree.told(end.logs)}
+        self._state(end.rank, meta)
+        return meta
 
     def report(self, value) -> None:
         data = wire.encode(value)
@@ -162,10 +173,11 @@ class Watch:
             self.moved, self.moved_s = moved, now_s
         elif now_s - self.moved_s >= self.timeout_s:
             self._stalled(f"nothing has moved for {self.timeout_s:g} s: every rank waits")
-        if self.reason is None and agree.differing(self._said()) is not None:
-            self.differ_s = self.differ_s or now_s
-            if now_s - self.differ_s >= self.beat_s or blocked == self.endpoint.world_size:
-                self._stalled("")
+        if self.differing is None:
+            self.differing, self.differ_s = agree.differing(self._said()), now_s
+        if self.differing is not None and self.reason is None and (
+                now_s - self.differ_s >= self.beat_s or blocked == self.endpoint.world_size):
+            self._stalled("")                               # a beat later, those who are late have told what they called
 
     def _look_at_neighbours(self, now_s: float) -> None:
         """A stopped process never says that it waits: the ranks of its machine say it for it."""
@@ -173,7 +185,8 @@ class Watch:
         still = stopped, self.endpoint.progressed
         if not stopped or still != self.still:
             self.still, self.still_s = still, now_s
-        elif now_s - self.still_s >= self.timeout_s and self.reason is None:
+        elif self.reason is None and now_s - self.still_s >= self.timeout_s + (
+                0.0 if 0 in (self.endpoint.rank, *stopped) else 2 * self.beat_s):       # rank 0 first: it knows more
             self._stalled(f"nothing has moved for {self.timeout_s:g} s: {stopped_ranks(stopped)}, and others wait",
                           stopped)
 
@@ -191,7 +204,7 @@ class Watch:
             if state is not None:
                 out[rank], into[rank] = state.tensors_out, state.tensors_in
         lost = _undelivered(out, into) if len(self.states) == size else []
-        differing = agree.differing(self._said(), waits, lost)
+        differing = agree.differing(self._said(), waits, lost) or self.differing
         reason = {"headline": headline, "waits": [_row(wait) for wait in waits], "undelivered": lost}
         if differing is not None:
             self.fail({**reason, "kind": "differing", "headline": differing.headline, "calls": differing.calls})

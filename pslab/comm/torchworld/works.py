@@ -47,7 +47,7 @@ class SendWork(Work):
     def finish(self) -> None:
         """Wait for the bytes to leave: as long as the transfer takes, since the receiver is ready."""
         if self.handle is not None:
-            self.endpoint.transferred(self.handle, self.dst)
+            self.endpoint.transferred(self.handle, self, self.body.numel(), self.device)
             self.handle = self.body = None
 
     def is_completed(self) -> bool:
