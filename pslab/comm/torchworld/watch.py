@@ -177,7 +177,7 @@ class Watch:
             self.differing, self.differ_s = agree.differing(self._said()), now_s
         if self.differing is not None and self.reason is None and (
                 now_s - self.differ_s >= self.beat_s or blocked == self.endpoint.world_size):
-            self._stalled("")                               # a beat later, those who are late have told what they called
+            self._stalled("")                               # a beat later, those who came late have told theirs
 
     def _look_at_neighbours(self, now_s: float) -> None:
         """A stopped process never says that it waits: the ranks of its machine say it for it."""
