@@ -59,7 +59,7 @@ class SimComm(Comm):
             lane.half = send                        # as meet: the first of the two is here
             return send
         if type(half) is Receive and half.blocked and half.key == key and (
-                half.array.dtype is tensor.dtype and half.array.shape == tensor.shape):
+                half.name == name and half.array.shape == tensor.shape):
             lane.half = None                        # as begin: ports, bytes, and the receiver into the queue
             source, target, start_s = lane.source, lane.target, kernel.now
             if start_s < source.out_free_s:
@@ -72,7 +72,7 @@ class SimComm(Comm):
             if half.op is None:
                 half.array[...] = tensor
             elif half.op == "sum":
-                add(half.array, tensor, half.array)             # the place of `out` takes a sixth less than its name
+                add(half.array, tensor, half.array)             # the place of `out` takes a seventh less than its name
             else:
                 _UFUNC[half.op](half.array, tensor, out=half.array)
             send.landed = True
@@ -95,7 +95,7 @@ class SimComm(Comm):
         key = self._key if tag == self._tag else self._new_key(tag)
         half = lane.half
         if type(half) is Send and half.key == key and half.start_s is None and (
-                half.array.dtype is out.dtype and half.array.shape == out.shape):
+                half.name == name and half.array.shape == out.shape and (half.waiter is not None or not half.broken())):
             lane.half = None                        # as begin, with take_ports written into it
             source, target, start_s = lane.source, lane.target, kernel.now
             if start_s < source.out_free_s:
@@ -107,7 +107,11 @@ class SimComm(Comm):
                 lane.overhead_s + half.payload_bytes / lane.bandwidth_Bps)
             if half.waiter is not None:
                 kernel.at(end_s, half.waiter)
-            kernel.at(end_s + lane.latency_s, self._task)
+            arrive_s = end_s + lane.latency_s
+            if arrive_s == kernel.latest_s:
+                kernel.latest.append(self._task)    # as at
+            else:
+                kernel.at(arrive_s, self._task)
             if op is None:
                 out[...] = half.array
             elif op == "sum":

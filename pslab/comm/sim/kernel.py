@@ -90,19 +90,19 @@ class Kernel:
         self._times: list[float] = []
         self._at: dict[float, list] = {}
         self._due = iter(())
-        self._latest_s, self._latest = -1.0, []     # the time that an entry was last put under, and what is there
+        self.latest_s, self.latest = -1.0, []     # the time that an entry was last put under, and what is there
 
     def at(self, time_s: float, entry) -> None:
         """Put a rank, or an object with fire(), into the queue."""
-        if time_s == self._latest_s:                # as ranks in step do, a thousand times
-            self._latest.append(entry)
+        if time_s == self.latest_s:                # as ranks in step do, a thousand times
+            self.latest.append(entry)
             return
         entries = self._at.get(time_s)
         if entries is None:
             entries = self._at[time_s] = []
             heappush(self._times, time_s)
         entries.append(entry)
-        self._latest_s, self._latest = time_s, entries
+        self.latest_s, self.latest = time_s, entries
 
     def pick(self) -> Task:
         """Whose turn it is; the caller's when the queue is empty."""
@@ -117,8 +117,8 @@ class Kernel:
             if not self._times:
                 return self.main
             self.now = time_s = heappop(self._times)
-            if time_s == self._latest_s:
-                self._latest_s = -1.0
+            if time_s == self.latest_s:
+                self.latest_s = -1.0
             self._due = iter(self._at.pop(time_s))
 
     def park(self, waits_for) -> None:
