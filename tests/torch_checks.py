@@ -20,13 +20,14 @@ import collectives_oracle as oracle
 import numpy as np
 import ps_jobs
 import pytest
+import test_collectives_more as patterns
 import test_train_data_server as feeding
 import torch
 import torch.distributed as dist
 from test_collectives_ddp import train as ddp_training
 
 from pslab import cost
-from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, ddp, reduce_scatter
+from pslab.collectives import all_gather, all_reduce, all_to_all, broadcast, ddp, fit, reduce_scatter
 from pslab.comm import CommError, RankDied, RankError, SimWorld, Stalled, TorchWorld, arrays
 from pslab.comm.torchworld import works
 from pslab.data import synthetic_click_log
@@ -366,6 +367,41 @@ def collectives_in_the_background(world):
     assert world.run(async_programs.both_lines, 8, gather=True).results == [0, 0]
     assert threading.active_count() == 1
     assert "isend" not in vars(world._endpoint)
+
+
+@check
+def every_algorithm_of_every_pattern(world):
+    def all_reduces(comm, P):
+        results = []
+        for name in cost.ALL_REDUCES:
+            x = numbered(P, comm)
+            all_reduce(comm, x, algorithm=name, groups=2 if name == "hierarchical" else None)
+            results.append(x)
+        return results
+    for P in (0, 1, 20_001):
+        same_as_simulated(world, all_reduces, P)
+    for P, dtype in ((3, torch.bfloat16), (20_001, torch.float32)):
+        same_as_simulated(world, patterns.all_of_it, P, dtype, 5)
+
+
+@check
+def a_measured_world_chooses_by_what_was_measured(world):
+    def program(comm):
+        x = numbered(1000, comm)
+        all_reduce(comm, x)
+        return x, comm.model.link.alpha_s
+    model = fit(world, sizes=[1 << 12], repeats=3)
+    try:
+        assert model is world.model
+        assert {name: [size for size, _ in points] for name, points in model.factors.items()} == {
+            name: [1 << 12] for name in cost.ALL_REDUCES}
+        for name, messages in (("recursive_doubling", 2), ("ring", 4), ("binomial", 2)):
+            world.model = cost.Fitted(model.link, 2, {name: ((1, 1.0),)})
+            run = world.run(program, gather=True)
+            assert run.ledger.messages() == messages
+            assert [alpha_s for _, alpha_s in run.results] == [model.link.alpha_s] * 2, "rank 0's numbers, on both"
+    finally:
+        world.model = None
 
 
 @check

@@ -1,11 +1,17 @@
 """Collectives: what a whole group does together, built from nothing but send and recv.
 
     broadcast        one has it, all get it                        binomial tree    ⌈log2 K⌉ rounds
+                                                                   or direct, scatter_all_gather
     scatter          one has one for each                          direct           K−1 messages from its port
+                                                                   or binomial (binomial_pieces)
     gather           each has one, one gets all of them            direct           K−1 messages into its port
+                                                                   or binomial (binomial_pieces)
     reduce           all reduced, one gets it                      binomial tree    ⌈log2 K⌉ rounds
+                                                                   or direct, reduce_scatter_gather
     reduce_scatter   all reduced, each keeps its own piece         ring             K−1 steps of P/K
+                                                                   or pairwise
     all_gather       each has a piece, all get all of them         ring             K−1 steps of P/K
+                                                                   or direct, bruck
     all_reduce       all reduced, all get everything               ring             2(K−1) steps of P/K
                                                                    and five more: see all_reduce.py
     all_to_all       each has one tensor for each                  pairwise         K−1 steps

@@ -44,7 +44,7 @@ EXACT = 1e-6
 def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 15, limit_s: float = 10.0) -> Fitted:
     """Measure `where`, a world or (in a program, on every rank) a comm, and keep the model there for `auto`.
 
-    sizes     bytes of the all-reduces that are timed, multiples of 4; none: α and β alone
+    sizes     bytes of the all-reduces that are timed, sums of float32, multiples of 4; none: α and β alone
     repeats   of each measurement, in turn with all others. The lower quartile counts: what else goes on on the machine
               only ever adds time
     limit_s   of the whole: the largest sizes are left out when it has been spent (those left have the factors of the
