@@ -62,6 +62,12 @@ class Once(contracts.Job):
         return runs[key]
 
 
+def fresh(case: Case, trials: Iterable[contracts.Trial]) -> list[contracts.Trial]:
+    """Of hidden cases only the trials that differ from the public ones: drawn lengths and numbers, the further K."""
+    return [t for t in trials if case.public or t.K not in contracts.trials.WORLD_SIZES or not t.exact
+            or t.P not in (0, t.K - 1, contracts.trials.LARGE)]
+
+
 # ---- judges ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,21 @@
 
 from __future__ import annotations
 
-from pslab.grade import AnswerFailed, BufferChanged, Criterion, Exercise, Misconception, Verdict, contracts
-from pslab.grade.failures import ABOUT_THE_CODE
+from pslab.grade import (
+    AnswerFailed,
+    BufferChanged,
+    Criterion,
+    Exercise,
+    Forbidden,
+    Misconception,
+    Missing,
+    NotYet,
+    TooMuchOutput,
+    Verdict,
+    contracts,
+)
 
-from .lab0_common import ITEM_BYTES, LINK, STUCK, Once, all_of, reading, told
+from .lab0_common import ITEM_BYTES, LINK, STUCK, Once, all_of, fresh, reading, told
 
 
 def rounds(K: int) -> int:
@@ -40,7 +51,7 @@ def _trial(K: int, P: int, root: int) -> contracts.Trial:
                            f"K={K}, root {root}, {P:,} element{'s' * (P != 1)}", facts={"root": root, "xs": xs})
 
 
-JOB = Once("broadcast", _trials, result="tensor")
+JOB = Once("broadcast", lambda case: fresh(case, _trials(case)), result="tensor")
 ODD_ROOT = Once("broadcast", lambda case: [t for t in _trials(case) if t.facts["root"]], result="tensor")
 
 
@@ -83,7 +94,7 @@ def any_root(answers, case) -> Verdict:
     """Other roots than 0. What stops there, though it did not from rank 0, is a matter of the places."""
     try:
         return _FROM_ANY(answers, case)
-    except (*ABOUT_THE_CODE, BufferChanged):
+    except (NotYet, Missing, Forbidden, TooMuchOutput, BufferChanged):
         raise
     except AnswerFailed as failed:
         if not _FROM_0(answers, case).passed:                # raises by itself where rank 0 stops as well
