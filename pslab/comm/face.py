@@ -48,7 +48,7 @@ class Comm:
         self._rng: torch.Generator | None = None
         if ctx not in endpoint.logs:
             endpoint.logs[ctx] = CallLog(self.members, ctx)
-        # For collectives: calling(name, dtype, size, …) begins a call, and gives the tag for its messages (see `calls`).
+        # For collectives: calling(name, dtype, size, …) begins a call and gives the tag for its messages (see `calls`).
         self.calling = endpoint.logs[ctx].note
 
     # ---- tensors ------------------------------------------------------------------------------------------------
