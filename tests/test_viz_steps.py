@@ -256,4 +256,5 @@ def test_of_many_ranks_every_name_that_is_written_can_be_read(K):
         height = axes.get_yticklabels()[0].get_window_extent().height
         assert min(np.diff(boxes)) > height
         assert len(boxes) >= min(K, 16)
+        assert all(t.get_text() == f"rank {t.get_position()[1]:g}" for t in axes.get_yticklabels())
         assert picture.figure.get_figheight() <= 13
