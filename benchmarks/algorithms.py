@@ -35,11 +35,12 @@ from bench_common import (
 )
 
 SIZES = [1 << power for power in range(10, 25, 2)]
+FIT_SIZES = [*SIZES, 64 << 20]
 FIXED = {"ring": {}, "chunked_ring": {}, "binomial": {}, "halving_doubling": {}, "recursive_doubling": {},
          "hierarchical": {"groups": 2}}
 SHORT = {"ring": "ring", "chunked_ring": "chunked", "binomial": "binomial", "halving_doubling": "halving-d.",
          "recursive_doubling": "doubling", "hierarchical": "pairs", "auto": "auto"}
-LOOP_S = 0.01                # an inner loop takes about this long
+LOOP_S = 0.008               # an inner loop takes about this long
 MAX_CALLS = 100
 LINKS_GBIT = (1, 4)          # of the throttled worlds
 PREDICTED = ("ring", "halving_doubling")
@@ -50,7 +51,7 @@ PARTS = ("choice", "prediction")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sizes", type=list_of(size_bytes), help="of the tensor (default 1K to 16M, and 64M at K = 2)")
     parser.add_argument("--world-sizes", type=list_of(at_least(2)), help="numbers of ranks (default 2,3,4)")
-    parser.add_argument("--repeats", type=at_least(1), help="inner loops a side (default 7; medians are over these)")
+    parser.add_argument("--repeats", type=at_least(1), help="inner loops a side (default 9; medians are over these)")
     parser.add_argument("--transport", choices=("auto", "shm", "tcp"), default="auto", help="of ProcessWorld")
     parser.add_argument("--pin", action="store_true", help="every rank stays on its core")
     parser.add_argument("--part", choices=PARTS, help="only this one (default both)")
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    repeats = args.repeats or (3 if args.quick else 7)
+    repeats = args.repeats or (3 if args.quick else 9)
     world_sizes = args.world_sizes or ([2] if args.quick else [2, 3, 4])
     sizes = args.sizes or ([4 << 10, 1 << 20] if args.quick else SIZES)
     long = args.sizes or ([1 << 20] if args.quick else PREDICTED_SIZES)
@@ -110,7 +111,7 @@ def measure(K: int, sizes: list[int], repeats: int, transport: str, pin: bool) -
     with ProcessWorld(K, transport=transport, pin=pin) as world:
         world.warm_up()
         began_s = time.perf_counter()
-        model = fit(world, sizes=[size for size in SIZES if size <= max(sizes)] or sizes)
+        model = fit(world, sizes=[size for size in FIT_SIZES if size <= max(sizes)] or sizes, limit_s=20.0)
         fit_s = time.perf_counter() - began_s
         results = [one_size(world, model, size, repeats) for size in sizes]
     return {"world_size": K, "fit_s": fit_s, "alpha_s": model.link.alpha_s, "bandwidth_Bps": model.link.bandwidth_Bps,

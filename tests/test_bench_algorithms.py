@@ -84,13 +84,13 @@ LONG = [1 << 20, 4 << 20, 16 << 20, 64 << 20]
 
 
 @pytest.mark.parametrize(("words", "worlds", "links"), [
-    ([], [(2, [*ALL, 64 << 20], 7, "auto", False), (3, ALL, 7, "auto", False), (4, ALL, 7, "auto", False)],
-     [(K, LONG, 7, "auto", False, g) for K in (2, 3) for g in (1, 4)]),
+    ([], [(2, [*ALL, 64 << 20], 9, "auto", False), (3, ALL, 9, "auto", False), (4, ALL, 9, "auto", False)],
+     [(K, LONG, 9, "auto", False, g) for K in (2, 3) for g in (1, 4)]),
     (["--quick"], [(2, [4096, 1 << 20], 3, "auto", False)], [(2, [1 << 20], 3, "auto", False, g) for g in (1, 4)]),
-    (["--part", "choice", "--sizes", "8", "--world-sizes", "2,5", "--repeats", "9", "--transport", "tcp", "--pin"],
-     [(2, [8], 9, "tcp", True), (5, [8], 9, "tcp", True)], []),
+    (["--part", "choice", "--sizes", "8", "--world-sizes", "2,5", "--repeats", "7", "--transport", "tcp", "--pin"],
+     [(2, [8], 7, "tcp", True), (5, [8], 7, "tcp", True)], []),
     (["--part", "prediction", "--sizes", "1M", "--world-sizes", "3,4"], [],
-     [(3, [1 << 20], 7, "auto", False, g) for g in (1, 4)])])
+     [(3, [1 << 20], 9, "auto", False, g) for g in (1, 4)])])
 def test_options_reach_the_measuring(bench, monkeypatch, words, worlds, links):
     asked, predicted = [], []
     monkeypatch.setattr(bench, "measure", lambda *args: asked.append(args) or fake_world(*args))

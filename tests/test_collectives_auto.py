@@ -149,6 +149,44 @@ def test_no_sizes_give_alpha_and_beta_alone_and_the_limit_stops():
     assert [size for size, _ in fit(world, sizes=sizes[::-1], limit_s=100.0).factors["ring"]] == sizes
 
 
+def test_the_tensors_of_all_ranks_together_stay_small():
+    """Of a world that must be calibrated; not run here, but asked for."""
+    asked = []
+
+    class World:
+        def __init__(self, world_size):
+            self.world_size, self.model = world_size, None
+
+        def run(self, program, sizes, repeats, limit_s):
+            asked.append((max(sizes), repeats, limit_s))
+            raise RuntimeError("asked")
+
+    for K in (2, 4, 5, 64):
+        with pytest.raises(RuntimeError, match="asked"):
+            fit(World(K), repeats=3, limit_s=2.0)
+    assert asked == [(64 << 20, 3, 2.0), (64 << 20, 3, 2.0), (16 << 20, 3, 2.0), (4 << 20, 3, 2.0)]
+
+
+def test_a_size_that_takes_long_is_repeated_less():
+    """Real time, of a stand-in: every call takes 4 ms longer than the one before, so that no two are alike."""
+    from pslab.collectives import measure
+    calls = []
+
+    def seconds(comm, count, call):
+        calls.append(call)
+        return 0.1 + 0.004 * len(calls) / 100
+
+    comm, before = object(), measure._seconds
+    measure._seconds = seconds
+    try:
+        for enough_s, repeats in ((1e9, 15), (1e-9, 5)):
+            calls.clear()
+            measure._race(comm, 10, 15, enough_s)
+            assert len(calls) == (2 + repeats) * len(NAMES)
+    finally:
+        measure._seconds = before
+
+
 def test_one_rank_has_nothing_to_measure():
     world = SimWorld(1)
     assert fit(world).fastest(1000).seconds["ring"] == 0

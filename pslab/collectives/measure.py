@@ -33,24 +33,29 @@ if TYPE_CHECKING:
     from pslab.cost import AlphaBeta, Fitted
 
 MESSAGE_SIZES = (64, 4 << 10, 64 << 10, 1 << 20)         # of single messages, bytes
-SIZES = tuple(1 << power for power in range(10, 25, 2))  # of all-reduces, 1 KB to 16 MB
+SIZES = tuple(1 << power for power in range(10, 27, 2))  # of all-reduces, 1 KB to 64 MB
+ALL_RANKS_BYTES = 256 << 20                              # what the tensors of all ranks may take together
 TRAIN = 8                                                # messages
 LOOP_S = 0.002                                           # calls are repeated for about as long: long against the clock
 MOST_CALLS = 20
+FEWEST = 5                                               # of the repeats, also of a size that takes long
 HOPELESS = 1.7                                           # times the fastest: not measured any further at this size
 EXACT = 1e-6
 
 
-def fit(where, *, sizes: Sequence[int] = SIZES, repeats: int = 15, limit_s: float = 10.0) -> Fitted:
+def fit(where, *, sizes: Sequence[int] | None = None, repeats: int = 15, limit_s: float = 10.0) -> Fitted:
     """Measure `where`, a world or (in a program, on every rank) a comm, and keep the model there for `auto`.
 
-    sizes     bytes of the all-reduces that are timed, sums of float32, multiples of 4; none: α and β alone
+    sizes     bytes of the all-reduces that are timed, sums of float32, multiples of 4; (): α and β alone. None: 1 KB
+              to 64 MB in steps of four, as far as the tensors of all ranks together take 256 MB
     repeats   of each measurement, in turn with all others. The lower quartile counts: what else goes on on the machine
-              only ever adds time
+              only ever adds time. Of sizes that take long as few as 5
     limit_s   of the whole: the largest sizes are left out when it has been spent (those left have the factors of the
               largest that was measured)
     returns   pslab.cost.Fitted, also as `where.model`
     """
+    if sizes is None:
+        sizes = [size for size in SIZES if size * where.world_size <= ALL_RANKS_BYTES]
     sizes = _checked(sizes, repeats, limit_s)
     if hasattr(where, "run"):
         where.model = None
@@ -117,7 +122,7 @@ def _measure(comm, sizes: Sequence[int], repeats: int, limit_s: float) -> tuple:
     factors: dict[str, list] = {}
     for size in (0, *sorted(sizes)) if sizes else ():
         elements = size // 4 or _even(comm.world_size)
-        seconds = _race(comm, elements, repeats)
+        seconds = _race(comm, elements, repeats, limit_s / 8)
         measured = {name: seconds[name] / cost.all_reduce_s(name, elements, comm.world_size, link) for name in seconds}
         if not size:
             if all(abs(factor - 1) < EXACT for factor in measured.values()):
@@ -135,7 +140,7 @@ def _even(K: int) -> int:
     return math.lcm(K * CHUNKS, 1 << (K.bit_length() - 1), -(-K // PAIRS))
 
 
-def _race(comm, elements: int, repeats: int) -> dict[str, float]:
+def _race(comm, elements: int, repeats: int, enough_s: float) -> dict[str, float]:
     """Seconds of each all-reduce of so many float32, in turn; of hopeless ones as few as it took to see it."""
     from pslab import cost
 
@@ -152,7 +157,10 @@ def _race(comm, elements: int, repeats: int) -> dict[str, float]:
     seconds = {name: [_seconds(comm, counts[name], calls[name])] for name in running}
     best_s = min(times[0] for times in seconds.values())
     running = [name for name in running if seconds[name][0] <= HOPELESS * best_s]
-    for _ in range(repeats - 1):
+    for done in range(1, repeats):
+        spent_s = sum(counts[name] * sum(seconds[name]) for name in running)
+        if done >= FEWEST and spent_s > enough_s:
+            break
         for name in running:
             seconds[name].append(_seconds(comm, counts[name], calls[name]))
     return {name: _lower_quartile(seconds.get(name, [second[name]])) for name in calls}
