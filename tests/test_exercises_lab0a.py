@@ -10,7 +10,7 @@ from pslab import cost, exercises
 from pslab.comm import SimWorld
 from pslab.exercises import lab0a_broadcast, lab0a_first, lab0a_scatter
 from pslab.exercises.lab0_common import LINK, SENTENCES, STUCK, Once, chunk_sizes, how_stuck
-from pslab.grade import AnswerFailed, Stalled, cases, contracts
+from pslab.grade import AnswerFailed, Stalled, cases, contracts, feedback
 from pslab.grade.judging import judge
 
 LAB = ("0A.0", "0A.1", "0A.2", "0A.3", "0A.4", "0A.5")
@@ -132,6 +132,29 @@ def test_the_first_trials_are_easy_to_read_and_a_failure_names_its_ranks():
     with pytest.raises(AnswerFailed) as failed:
         job.run(Failing(), first)
     assert failed.value.where == f"cell 4, line 3 in f; {first}"
+
+
+def test_what_stopped_once_is_told_once(shipped):
+    report = judge(exercises.get("0A.3"), InTheSimulator(shipped("0A.3", "wrong_mean")), cases("0A.3")[0])
+    assert [v.passed for _, v in report.verdicts].count(False) == 1
+
+    class Stopping(InTheSimulator):
+        def run(self, *args, **kwargs):
+            self.runs += 1
+            raise Stalled("deadlock\n0  recv(src=1)\n1  recv(src=0)", "line 3")
+    answers = Stopping({})
+    report = judge(exercises.get("0A.3"), answers, cases("0A.3")[0], strict=True)
+    assert {v.misconception for _, v in report.verdicts} == {"0/everyone-receives-first"}
+    assert len({(v.seen, v.where) for _, v in report.verdicts}) == 1
+    assert answers.runs == 1
+    assert feedback.text(report).count("as 'the sum on every rank'") == 5
+
+
+def test_too_few_bytes_of_a_wrong_result_are_told_as_the_wrong_result(shipped):
+    report = judge(exercises.get("0A.1"), InTheSimulator(shipped("0A.1", "wrong_root_hard_wired")), cases("0A.1")[0])
+    assert {v.misconception for _, v in report.verdicts if not v.passed} == {"0/root-hard-wired"}
+    report = judge(exercises.get("0A.1"), InTheSimulator(shipped("0A.1", "wrong_global_mailbox")), cases("0A.1")[0])
+    assert {v.misconception for _, v in report.verdicts if not v.passed} == {"0/ranks-share-nothing"}
 
 
 @pytest.mark.parametrize(("table", "told"), [

@@ -44,22 +44,33 @@ class Once(contracts.Job):
         """Those that are easiest to read come first: three to five ranks, a few elements for each."""
         trials = sorted(super().on(replace(case, stream=""), only),
                         key=lambda t: (not 3 <= t.K <= 5, not t.K <= t.P <= 100))
-        return [replace(trial, kwargs={"link": LINK, **trial.kwargs}, facts={**trial.facts, "seed": case.seed})
-                for trial in trials]
+        among = frozenset((case.seed, str(trial)) for trial in trials)
+        return [replace(trial, kwargs={"link": LINK, **trial.kwargs},
+                        facts={**trial.facts, "seed": case.seed, "among": among}) for trial in trials]
 
     def run(self, answers, trial, **kwargs):
         settings = {**trial.kwargs, **kwargs}
         if settings.get("world") == "process":                       # not throttled: values and bytes are judged there
             return super().run(answers, replace(trial, kwargs={}), **{**settings, "link": None})
         runs = self.kept.setdefault(answers, {})
+        self.tell_again(answers, trial)
         key = trial.facts["seed"], str(trial), repr(sorted(settings.items()))
         if key not in runs:
             try:
                 runs[key] = super().run(answers, trial, **kwargs)
             except AnswerFailed as failed:
                 failed.where = "; ".join(filter(None, (failed.where, str(trial))))     # which K, which length
+                runs[trial.facts["seed"], str(trial)] = failed
                 raise
         return runs[key]
+
+    def tell_again(self, answers, trial) -> None:
+        """Raise what stopped one of the trials beside this one, if a criterion before came upon it: the report then
+        says 'as' that one, and not the same at another size."""
+        runs = self.kept.get(answers, {})
+        for at in trial.facts["among"]:
+            if at in runs:
+                raise runs[at].with_traceback(None)
 
 
 def fresh(case: Case, trials: Iterable[contracts.Trial]) -> list[contracts.Trial]:
@@ -81,6 +92,20 @@ def reading(judge: Callable) -> Callable:
             return judge(answers, case)
         except Stalled as failed:
             return Verdict(False, failed.expected, failed.seen, failed.where, how_stuck(failed.seen), failed.run)
+    return judged
+
+
+def unless_wrong(judge: Callable, values: Callable) -> Callable:
+    """The judge; but what moved too little and is a wrong result too, ends as the judge of values says.
+
+    Nothing reached a rank by a back door where nothing reached it.
+    """
+    def judged(answers, case) -> Verdict:
+        verdict = judge(answers, case)
+        if verdict.passed or verdict.misconception != "0/ranks-share-nothing":
+            return verdict
+        valued = values(answers, case)
+        return verdict if valued.passed else valued
     return judged
 
 

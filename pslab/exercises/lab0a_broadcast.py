@@ -25,7 +25,7 @@ from pslab.grade import (
     contracts,
 )
 
-from .lab0_common import ITEM_BYTES, LINK, STUCK, Once, all_of, fresh, reading, told
+from .lab0_common import ITEM_BYTES, LINK, STUCK, Once, all_of, fresh, reading, told, unless_wrong
 
 
 def rounds(K: int) -> int:
@@ -52,7 +52,6 @@ def _trial(K: int, P: int, root: int) -> contracts.Trial:
 
 
 JOB = Once("broadcast", lambda case: fresh(case, _trials(case)), result="tensor")
-ODD_ROOT = Once("broadcast", lambda case: [t for t in _trials(case) if t.facts["root"]], result="tensor")
 
 
 def _bytes(trial):
@@ -81,7 +80,7 @@ _SECONDS = contracts.virtual_time(
     JOB, lambda t, link: rounds(t.K) * link.port_s(_bytes(t)), tolerance=1e-9, slower="0/too-many-rounds",
     faster="0/ranks-share-nothing", link=LINK, only=lambda t: t.P > 0)
 
-_WORLDS = contracts.two_worlds(ODD_ROOT, misconception="0/ranks-share-nothing", trials=1)
+_WORLDS = contracts.two_worlds(JOB, misconception="0/ranks-share-nothing", trials=1)
 
 
 def _half(trial):
@@ -100,6 +99,9 @@ def any_root(answers, case) -> Verdict:
         if not _FROM_0(answers, case).passed:                # raises by itself where rank 0 stops as well
             raise
         return Verdict(False, "the tensor on every rank", failed.seen, failed.where, "0/wrong-rotation", failed.run)
+
+
+_values = all_of(_FROM_0, any_root)
 
 
 def seconds(answers, case) -> Verdict:
@@ -157,12 +159,10 @@ BROADCAST = Exercise(
     criteria=(
         Criterion("from rank 0", reading(_FROM_0), 3),
         Criterion("from any root", reading(any_root), 4),
-        Criterion("bytes, once each", reading(_BYTES), 3),
-        Criterion("one message a rank", reading(_MESSAGES), 2),
-        Criterion("seconds", reading(seconds), 4),
-        Criterion("in real processes", reading(_WORLDS), 2),
-        Criterion("other worlds and roots", reading(all_of(_FROM_0, any_root, _BYTES, _MESSAGES, seconds)), 2,
-                  hidden=True),
+        Criterion("bytes, once each", reading(unless_wrong(_BYTES, _values)), 3),
+        Criterion("one message a rank", reading(unless_wrong(_MESSAGES, _values)), 2),
+        Criterion("seconds", reading(unless_wrong(seconds, _values)), 4),
+        Criterion("in real processes", reading(unless_wrong(_WORLDS, _values)), 2),
+        Criterion("other worlds and roots", reading(all_of(_values, _BYTES, _MESSAGES, seconds)), 2, hidden=True),
     ),
 )
-

@@ -14,7 +14,7 @@ import torch
 
 from pslab.grade import Criterion, Exercise, Misconception, contracts
 
-from .lab0_common import ITEM_BYTES, STUCK, Once, all_of, chunk_sizes, fresh, reading, told
+from .lab0_common import ITEM_BYTES, STUCK, Once, all_of, chunk_sizes, fresh, reading, told, unless_wrong
 from .lab0a_shapes import bytes_named, only_right, seconds_of
 
 
@@ -137,10 +137,10 @@ SCATTER = Exercise(
     ),
     criteria=(
         Criterion("chunk r of the sum", reading(VALUES), 8),
-        Criterion("bytes", reading(_BYTES), 6),
+        Criterion("bytes", reading(unless_wrong(_BYTES, VALUES)), 6),
         Criterion("to the right only", reading(_ORDER), 4),
-        Criterion("seconds", reading(_SECONDS), 6),
-        Criterion("in real processes", reading(_WORLDS), 3),
+        Criterion("seconds", reading(unless_wrong(_SECONDS, VALUES)), 6),
+        Criterion("in real processes", reading(unless_wrong(_WORLDS, VALUES)), 3),
         Criterion("other worlds", reading(all_of(VALUES, _BYTES, _ORDER, _SECONDS)), 3, hidden=True),
     ),
 )
