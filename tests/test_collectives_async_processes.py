@@ -109,6 +109,15 @@ def test_nothing_is_in_the_way_before_and_after(pair):
     assert pair.run(before).results == clean
 
 
+def test_what_a_future_was_taken_of_arrives_though_the_program_ends(pair):
+    def program(comm):
+        x = mine(comm, LARGE)
+        for _ in range(3):
+            all_reduce(comm, x.clone(), async_op=True).get_future().then(lambda future: print("arrived"))
+
+    assert pair.run(program).prints == ["arrived\n" * 3] * 2
+
+
 def test_futures(pair):
     def fails(comm, x):
         raise KeyError("mine")

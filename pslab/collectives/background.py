@@ -38,4 +38,5 @@ def start(comm: Comm, collective, *tensors, writes: bool = False, **options) -> 
     returns      a Work; `wait()` gives what collective returns. Also `get_future()`, a torch.futures.Future, except in
                  the simulator
     """
-    return comm.background(partial(collective, **options), *tensors, writes=writes, name=collective.__name__)
+    return comm.background(partial(collective, **options), *tensors, writes=writes,
+                           name=getattr(collective, "__name__", type(collective).__name__))

@@ -16,12 +16,12 @@ from .errors import Disagreement, Wait, rank_list
 
 def told(logs: dict[int, CallLog]) -> list[list]:
     """A rank's logs in values that travel: [group, its members, calls made, [[number, call, where], …]] each."""
-    return [[group, list(log.members), log.count, log.calls()] for group, log in logs.items() if log.count]
+    return [[group, list(log.members), log.count, log.calls()] for group, log in list(logs.items()) if log.count]
 
 
 def inside(logs: dict[int, CallLog], tag: int) -> tuple[int, int, str] | None:
     """(group, number, call) of the collective call that a message with this tag belongs to."""
-    for group, log in logs.items():
+    for group, log in list(logs.items()):               # a strand of the rank may begin a log meanwhile
         number = log.find(tag)
         if number:
             return group, number, log.text(number)

@@ -69,11 +69,9 @@ class CallLog:
     def calls(self) -> list[list]:
         """[number, call, where] of what is remembered, oldest first."""
         numbers = range(max(self.count - KEPT, 0) + 1, self.count + 1)
-        return [[number, self.text(number), self._where(number)] for number in numbers]
-
-    def _where(self, number: int) -> str:
-        code, at = self.last[number % KEPT][2:]
-        return code if isinstance(code, str) else place(code, at)
+        records = [(number, self.last[number % KEPT]) for number in numbers]
+        return [[number, call_text(*record[1]), _where(*record[2:])] for number, record in records
+                if record is not None and (record[0] - number) & COUNT == 0]          # else a strand notes it just now
 
     def _learn(self, collective: str, dtype, size: int, *what) -> int:
         """The tag without the count. Few calls recur often, so they are remembered."""
@@ -92,6 +90,10 @@ def call_text(collective: str, dtype, size: int, *what) -> str:
         if value is not None:
             words.append(f"{field}={value!r}")
     return f"{collective}({', '.join(words)})"
+
+
+def _where(code, at: int) -> str:
+    return code if isinstance(code, str) else place(code, at)
 
 
 def _outside(frame):

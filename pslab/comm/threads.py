@@ -47,9 +47,12 @@ class Threaded:
     def unwaited(self) -> dict:
         return {} if self.shared is None else self.shared.unwaited
 
-    def end_strands(self) -> None:
-        """At the end of a program, well or not: no thread outlives its run."""
+    def end_strands(self, well: bool = True) -> None:
+        """At the end of a program: no thread outlives its run. well: let what still travels arrive first."""
         if self.shared is not None:
+            if well:
+                for handle in [handle for strand in self.shared.strands for handle in strand.queue]:
+                    self.wait_until(handle, None)
             self.shared.close()
             self.shared = None
 

@@ -143,7 +143,7 @@ class TorchWorld:
 
     def _fail(self, error: BaseException, watch: Watch) -> None:
         """Tell the others why, for at most FAREWELL_S, and hang up."""
-        self._endpoint.end_strands()
+        self._endpoint.end_strands(well=False)
         self._failed = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         everyone_has_it = len(watch.finished) == self.world_size            # a verdict that all ranks reach alike
         reason = watch.reason or {"kind": "error", "rank": self.rank, "told": _told(error)}
