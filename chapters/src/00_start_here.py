@@ -55,9 +55,12 @@ with ProcessWorld(3) as world:
 #
 # | chapter | what you see run |
 # | --- | --- |
+# | [11.0 Communication patterns](11_00_communication_patterns.ipynb) | every pattern drawn and priced, racks, a thousand ranks |
+# | [11.0b Gradients together](11_00b_gradients_together.ipynb) | SGD with all-reduce, overlap, compression, DDP on a ring of your own |
 # | [11.9 Parameter server vs all-reduce](11_09_parameter_server_vs_all_reduce.ipynb) | both architectures and the hybrid, their bytes counted on every link |
 #
-# Its lab is [Lab 9: the verdict](../labs/lab_09_verdict.ipynb), with checks that answer at once. The other chapters and
+# Their labs are [Lab 0A](../labs/lab_00a_patterns.ipynb), [Lab 0B](../labs/lab_00b_collectives_at_work.ipynb) and
+# [Lab 9: the verdict](../labs/lab_09_verdict.ipynb), with checks that answer at once. The other chapters and
 # labs are not here yet. [The page for students](../docs/students.md) says how to work on a lab, [the terms](../docs/terms.md)
 # say what the words mean.
 #
