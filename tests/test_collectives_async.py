@@ -1,10 +1,13 @@
 """async_op on the virtual clock: exact times, order, every collective; both engines."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
 from collectives_async import LINK, alone, everything, judge_own_messages, mine, overlapped, same, sums
 
+from pslab import collectives
 from pslab.collectives import all_reduce, broadcast
 from pslab.comm import SimWorld
 
@@ -95,6 +98,28 @@ def test_every_collective_gives_what_its_blocking_call_gives(engine, K):
     for a, b in zip(blocking.results, started.results, strict=True):
         same(a, b)
     assert np.array_equal(blocking.ledger.counts, started.ledger.counts)
+
+
+@pytest.mark.parametrize("name", ["all_gather", "all_reduce", "all_to_all", "barrier", "broadcast", "gather", "reduce",
+                                  "reduce_scatter", "scatter"])
+def test_every_option_goes_along(name):
+    collective = getattr(collectives, name)
+    options = set(inspect.signature(collective).parameters) - {"comm", "tensor", "tensors", "async_op"}
+
+    def program(comm):
+        given = [] if name == "barrier" else [[torch.ones(2)] if name in ("all_to_all", "scatter") else torch.ones(2)]
+        comm.background = lambda call, *tensors, writes, name: call
+        return sorted(collective(comm, *given, async_op=True).keywords)
+
+    assert SimWorld(1).run(program).results == [sorted(options)]
+
+
+def test_what_was_measured_of_the_world_goes_along(engine):
+    def program(comm):
+        comm.model = "measured"
+        return comm.background(lambda twin: twin.model).wait()
+
+    assert SimWorld(2, engine=engine).run(program).results == ["measured"] * 2
 
 
 def test_groups_have_strands_of_their_own(engine):
