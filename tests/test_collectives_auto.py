@@ -42,8 +42,8 @@ def even(K):
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_formula_is_the_simulator_s_time(name, link):
-    for K in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16):
-        for P in (0, even(K), 7 * even(K)):
+    for K in (1, 2, 3, 4, 5, 7, 8, 12):
+        for P in (0, 7 * even(K)):
             seen_s = seconds_of(K, P, link, algorithm=name, **OPTIONS.get(name, {}))
             formula_s = cost.all_reduce_s(name, P, K, as_model(link))
             if name == "hierarchical" and K % 2:                   # a group of one is ready early: an upper bound
@@ -62,14 +62,14 @@ def test_with_odd_lengths_it_is_a_bound_by_an_element_a_message(name):
         assert run.seconds * (1 - 1e-9) <= formula_s <= run.seconds + slack_s
 
 
-@pytest.mark.parametrize("K", [2, 3, 4, 7, 8])
+@pytest.mark.parametrize("K", [2, 3, 4, 7])
 def test_auto_is_exactly_as_fast_as_the_best_fixed_choice(K):
     """A grid of sizes, α, β and of the part of α that is latency: whoever is the fastest, auto is as fast."""
     winners = set()
     for alpha_s, share, bandwidth_Bps in itertools.product((1e-5, 1e-3), (0.0, 1.0), (1e8,)):
         world = SimWorld(K, link=Link(alpha_s * share, alpha_s * (1 - share), bandwidth_Bps), trace=False)
         fit(world)
-        for times in (1, 40, 1_000):
+        for times in (1, 20, 400):
             P = times * even(K)
             fixed = {name: world.run(reduced, P, {"algorithm": name, **OPTIONS.get(name, {})}).seconds
                      for name in NAMES}
@@ -83,7 +83,7 @@ def test_auto_is_exactly_as_fast_as_the_best_fixed_choice(K):
 # ---- fit -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
-@pytest.mark.parametrize("K", [2, 3, 5, 8])
+@pytest.mark.parametrize("K", [2, 5])
 def test_a_simulated_world_gives_its_link_back(K, link):
     world = SimWorld(K, link=link)
     model = fit(world)

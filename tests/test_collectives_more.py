@@ -14,7 +14,7 @@ from pslab import cost
 from pslab.collectives import all_gather, broadcast, fit, gather, reduce, reduce_scatter, scatter
 from pslab.comm import CommError, Link, ProcessWorld, SimWorld
 
-KS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+KS = (1, 2, 3, 4, 6, 7, 8)
 BUSY, LONG = Link(0.0, 1e-3, 1e5), Link(0.7e-3, 0.3e-3, 1e5)
 ALPHA_S, BANDWIDTH_BPS = 1e-3, 1e5
 LONG_LINK = cost.AlphaBeta(1e-3, 1e5, 0.3e-3)
@@ -96,7 +96,7 @@ def test_reduce(K, algorithm):
 def test_auto_is_the_tree_and_after_fit_the_fastest(collective, names):
     winners = set()
     fastest = {broadcast: cost.fastest_broadcast, reduce: cost.fastest_reduce}[collective]
-    for K, link in ((6, BUSY), (6, LONG), (9, Link(1e-3, 0.0, 1e6)), (3, BUSY)):
+    for K, link in ((6, BUSY), (5, Link(1e-3, 0.0, 1e6)), (3, BUSY)):
         world = SimWorld(K, link=link)
         for P in (K, 600 * K):
             x = [(np.zeros(P, np.float32), 1, name) for name in (*names, "auto")]
