@@ -79,7 +79,7 @@ _MESSAGES = contracts.messages(JOB, out=lambda t, rank: contracts.at_most(2 * (t
 _ORDER = only_neighbours(JOB)
 
 _SECONDS = seconds_of(JOB, lambda t, link: 2 * (t.K - 1) * link.port_s(ITEM_BYTES * max(chunk_sizes(t.P, t.K))),
-                      tolerance=0.01, uneven="0/uneven-chunks")
+                      _BYTES, tolerance=0.01, uneven="0/uneven-chunks")
 
 _WORLDS = contracts.two_worlds(JOB, misconception="0/ranks-share-nothing", trials=1)
 

@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from pslab.grade import Criterion, Exercise, Misconception, contracts
+from pslab.grade import Criterion, Exercise, Misconception, Verdict, contracts
 
 from .lab0_common import ITEM_BYTES, STUCK, Once, all_of, chunk_sizes, fresh, reading, told, unless_wrong
 from .lab0a_shapes import bytes_named, only_right, seconds_of
@@ -68,7 +69,7 @@ def _short_of(steps):
     return chunks
 
 
-VALUES = contracts.values(
+_VALUES = contracts.values(
     JOB, otherwise="0/wrong-chunk", inputs_unchanged="0/input-changed", explains={
         "0/mean-for-sum": _wrong(lambda total, xs, K: torch.tensor_split(total / K, K)),
         "0/remainder-dropped": _wrong(_equal_chunks),
@@ -80,11 +81,23 @@ VALUES = contracts.values(
         "0/one-round-short": _wrong(_short_of(1)),
     })
 
+
+def values(answers, case) -> Verdict:
+    """V, and for an unexplained result whether every chunk is as short as the shortest."""
+    verdict = _VALUES(answers, case)
+    if verdict.passed or verdict.misconception != "0/wrong-chunk":
+        return verdict
+    trial = next(t for t in JOB.on(case) if str(t) == verdict.where)
+    short = [len(y) == trial.P // trial.K for y in verdict.run.results if isinstance(y, (torch.Tensor, np.ndarray))]
+    dropped = len(short) == trial.K and all(short) and trial.P % trial.K
+    return verdict.naming("0/remainder-dropped") if dropped else verdict
+
+
 _BYTES = bytes_named(JOB, total=lambda t: (t.K - 1) * t.P, out=lambda t: t.P - t.P // t.K, halves=1)
 
 _ORDER = only_right(JOB)
 
-_SECONDS = seconds_of(JOB, lambda t, link: (t.K - 1) * link.port_s(ITEM_BYTES * max(chunk_sizes(t.P, t.K))))
+_SECONDS = seconds_of(JOB, lambda t, link: (t.K - 1) * link.port_s(ITEM_BYTES * max(chunk_sizes(t.P, t.K))), _BYTES)
 
 _WORLDS = contracts.two_worlds(JOB, misconception="0/ranks-share-nothing", trials=1)
 
@@ -136,11 +149,11 @@ SCATTER = Exercise(
         *told(*STUCK, "0/ranks-share-nothing", "0/input-changed", "0/mean-for-sum", "0/remainder-dropped"),
     ),
     criteria=(
-        Criterion("chunk r of the sum", reading(VALUES), 8),
-        Criterion("bytes", reading(unless_wrong(_BYTES, VALUES)), 6),
+        Criterion("chunk r of the sum", reading(values), 8),
+        Criterion("bytes", reading(unless_wrong(_BYTES, values)), 6),
         Criterion("to the right only", reading(_ORDER), 4),
-        Criterion("seconds", reading(unless_wrong(_SECONDS, VALUES)), 6),
-        Criterion("in real processes", reading(unless_wrong(_WORLDS, VALUES)), 3),
-        Criterion("other worlds", reading(all_of(VALUES, _BYTES, _ORDER, _SECONDS)), 3, hidden=True),
+        Criterion("seconds", reading(unless_wrong(_SECONDS, values)), 6),
+        Criterion("in real processes", reading(unless_wrong(_WORLDS, values)), 3),
+        Criterion("other worlds", reading(all_of(values, _BYTES, _ORDER, _SECONDS)), 3, hidden=True),
     ),
 )

@@ -65,8 +65,9 @@ def only_neighbours(job):
                            misconception="0/not-a-ring", words="every rank sends to its neighbours in the ring only")
 
 
-def seconds_of(job, expected_s: Callable, tolerance: float = 1e-9, uneven: str = "0/ranks-take-turns"):
-    """A judge of virtual time, where every chunk has something in it.
+def seconds_of(job, expected_s: Callable, bytes_judge: Callable, tolerance: float = 1e-9,
+               uneven: str = "0/ranks-take-turns"):
+    """A judge of virtual time, where every chunk has something in it. What is slow for its bytes ends as they do.
 
     uneven: the misconception of a run in which a message is longer than the longest chunk of `tensor_split`.
     """
@@ -77,6 +78,9 @@ def seconds_of(job, expected_s: Callable, tolerance: float = 1e-9, uneven: str =
         verdict = timed(answers, case)
         if verdict.passed or verdict.misconception != "0/ranks-take-turns":
             return verdict
+        moved = bytes_judge(answers, case)
+        if not moved.passed:
+            return moved
         sent = [event.payload_bytes for event in verdict.run.trace.events]
         longer = sent and max(sent) > sum(sent) / len(sent) + ITEM_BYTES
         return verdict.naming(uneven) if longer else verdict

@@ -115,7 +115,9 @@ def either_side(answers, case: Case) -> Verdict:
             loser = "ring" if winner == "tree" else "tree"
             if seconds[winner] > seconds[loser]:
                 told = ", ".join(f"{name} {s * 1e6:,.1f} µs" for name, s in seconds.items())
-                return Verdict(False, f"the {winner} first with {size_bytes:,.0f} B", told, where, why)
+                side = "below" if winner == "tree" else "above"
+                return Verdict(False, f"{side} your number, with {size_bytes:,.0f} B, the {winner} first", told,
+                               where, why)
     return Verdict(True, seen=f"the faster one changes within {SIDE - 1:.0%} of your numbers")
 
 
