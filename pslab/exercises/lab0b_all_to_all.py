@@ -141,13 +141,13 @@ def _link_of(trial, run) -> Verdict | None:
     right = "right parts" if wrong_rank(trial, run.results) is None else "wrong parts"
     return Verdict(False, f"{need[src, dst]:,} bytes from rank {src} to rank {dst}, {bound:,} in all",
                    f"{right}{cost}: {ledger.link(src, dst):,} bytes there, {total:,} in all", str(trial),
-                   _why_links(trial, ledger, need, total, bound), run, ratio)
+                   _why_links(trial, run.results, ledger, need, total, bound), run, ratio)
 
 
-def _why_links(trial, ledger, need: dict, total: int, bound: int) -> str:
+def _why_links(trial, results, ledger, need: dict, total: int, bound: int) -> str:
     K = trial.K
     if total < bound:
-        return "0/ranks-share-nothing"
+        return "0/ranks-share-nothing" if wrong_rank(trial, results) is None else "0B/wrong-parts"
     if any(ledger.link(*link) < least for link, least in need.items()):
         return "0B/forwarded"                            # missing on its own link, and yet it came
     whole = [sum(part.numel() * part.element_size() for part in mine) for mine in _parts(trial)]
@@ -210,8 +210,8 @@ ALL_TO_ALL = Exercise(
                       "all-gather, K-1 times the bytes, where each part has one reader only."),
         Misconception("0B/more-than-the-parts", "More travelled than the parts; a message may have any length and "
                       "brings its shape along, so neither sizes nor padding are needed."),
-        Misconception("0B/many-messages", "You cut a part into several messages; each costs its α, and one a target is "
-                      "enough."),
+        Misconception("0B/many-messages", "More messages left than there are targets; each costs its α, and one for a "
+                      "part is enough."),
     ),
     criteria=(
         Criterion("equal parts", _judged(contracts.values(EQUAL, otherwise="0B/wrong-parts", explains=EXPLAINS)), 3),

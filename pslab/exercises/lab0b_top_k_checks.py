@@ -154,7 +154,8 @@ def message_bytes(job: Once):
         dense = (p.K - 1) * STEPS * sum(4 * P for P in p.lengths.values())
         worst = max(range(p.K), key=lambda rank: max(ports[rank]))
         if total < bound:
-            why = "0/ranks-share-nothing"
+            wrong = _wrong_sums(p, run, "")
+            why = "0/ranks-share-nothing" if wrong is None else wrong.misconception
         elif total == bound:
             why = "0B/one-port-for-all"
         elif max(ports[worst]) >= dense:
