@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from pslab.comm import Faults, Mail, ProcessWorld, SimWorld
+from pslab.comm import Faults, Link, Mail, ProcessWorld, SimWorld
 from pslab.data import Partition
 from pslab.train import DataServer, DataWorker, compare_feeding, serve_data
 
@@ -56,6 +56,8 @@ def test_every_row_is_one_workers_in_every_epoch(K, S, batch, ahead):
     assert sum(map(len, (ids for got, *_ in done.results[:K] for _, ids in got))) == 2 * ROWS
     assert max(len(ids) for got, *_ in done.results[:K] for _, ids in got) <= batch
     assert not any(resent for *_, resent in done.results[:K])
+    firsts = [got[0][1][0] % S for got, *_ in done.results[:K]]
+    assert firsts == [rank % S for rank in range(K)], "each begins with another server"
 
 
 def test_the_bytes_are_those_of_the_rows_and_their_numbers():
@@ -112,6 +114,7 @@ def test_lost_doubled_and_overtaken_letters_change_nothing(first):
         ahead = chance.random() < 0.5
         done = run(SimWorld(5, faults=faults, trace=False), batch=16, pace=1e-6, retry_s=2e-4, ahead=ahead)
         check_exactly_once(done, 3, 2)
+        assert done.ledger.total("vals") == 4 * WIDTH * ROWS * 2 + 2 * 3, "what is sent again is counted apart"
         struck["resent"] += sum(resent for *_, resent in done.results[:3])
         struck["retry"] += done.ledger.total("retry")
     assert struck["resent"] > 50
@@ -216,6 +219,12 @@ def test_asking_ahead_hides_the_way_of_a_batch():
     settings = {"rows": 2000, "row_bytes": 20_000, "K": 2, "batch": 10, "row_s": 1e-5}
     ahead, after = (compare_feeding(**settings, ahead=ahead)[1].seconds for ahead in (True, False))
     assert ahead < 0.9 * after
+
+
+def test_a_port_that_is_too_slow_for_all_workers_sets_the_pace():
+    settings = {"rows": 1000, "row_bytes": 10_000, "K": 4, "batch": 10, "row_s": 1e-5}
+    seconds = [compare_feeding(**settings, link=Link(bandwidth_Bps=rate))[1].seconds for rate in (1e8, 2e8)]
+    assert seconds == pytest.approx([0.1, 0.05], rel=0.05)
 
 
 def test_at_end_is_that_of_the_partition():
