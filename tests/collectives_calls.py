@@ -33,7 +33,7 @@ def differences(name, algorithm):
     others = [other for other in algorithms(name) if other != algorithm]
     table = {"collective": ({"name": "gather" if name != "gather" else "reduce"}, name, "gather" if name != "gather"
                             else "reduce")}
-    if name in SIZED:
+    if name in SIZED or (name, algorithm) in (("all_gather", "bruck"), ("gather", "binomial")):
         table["length"] = {"P": 8}, "float32[7]", "float32[8]"
         table["emptiness"] = {"P": 0}, "float32[7]", "float32[0]"
     if name != "scatter":

@@ -10,9 +10,9 @@ import re
 import pytest
 import torch
 from collectives_calls import CASES, differences, line_of, odd_call
-from collectives_programs import absent, build, ends, looks_for_mail, program, receives
+from collectives_programs import SIZED, absent, build, ends, looks_for_mail, program, receives
 
-from pslab.collectives import all_gather, all_reduce, barrier
+from pslab.collectives import all_gather, all_reduce, all_reduce_fused, barrier
 from pslab.comm import Deadlock, Disagreement, SimWorld, Stalled, agree
 from pslab.comm.calls import KEPT, CallLog
 
@@ -57,7 +57,7 @@ def test_equal_calls_agree_whatever_may_differ(name, algorithm):
         call, x = build(name, "auto" if comm.rank == 1 and algorithm == "ring" else algorithm)(comm)
         if comm.rank == 1 and isinstance(x, torch.Tensor):
             x = x.numpy()
-        if comm.rank == 2 and isinstance(x, torch.Tensor) and name != "gather":
+        if comm.rank == 2 and name in SIZED:
             x = x.reshape(7, 1)
         call(comm, x)
 
@@ -217,3 +217,17 @@ def test_a_call_of_600_ranks_is_told_in_few_rows():
         SimWorld(600, trace=False).run(each)
     assert [ranks for ranks, _, _ in caught.value.calls] == ["0-499, 501-599", "500"]
     assert len(str(caught.value).splitlines()) == 5
+
+
+def test_the_line_is_the_programs_also_where_the_kit_makes_the_call():
+    def each(comm):
+        tensors = [torch.ones(3), torch.ones(4)]
+        if comm.rank == 1:
+            all_reduce_fused(comm, tensors, "max")                       # the odd line
+        else:
+            all_reduce_fused(comm, tensors, "sum")                       # the usual line
+
+    with pytest.raises(Disagreement) as caught:
+        SimWorld(2).run(each)
+    assert [where for *_, where in caught.value.calls] == [line_of(each, "# the usual line"),
+                                                           line_of(each, "# the odd line")]
