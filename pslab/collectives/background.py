@@ -4,9 +4,8 @@
     …                                                        … while the rank computes
     work.wait()                                              now `gradient` is the sum
 
-                    compute ══════════════════════════ wait
-    time T          message ── message ── message ──┘                T = max(compute, communication), at best their sum
-                                                                     where one waits for the other from the start
+    the program          start ── compute ═══════════════════ wait()       both together take as long as the longer one;
+    in the background      └─ message ── message ── message             one after the other they would take the sum
 
 Every collective takes `async_op=True`, with torch.distributed's name and meaning: it returns at once, a Work whose
 `wait(timeout_s=None)` returns when the collective is done, gives what the blocking call would have returned, and raises

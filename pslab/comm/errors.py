@@ -52,7 +52,8 @@ def stopped_wait(wait: Wait, signal: int) -> Wait:
 class Stalled(CommError):
     """Nothing in the world progressed, or a message was left that nobody received.
 
-    `waits` holds one `Wait` a rank; `undelivered` one sentence for each message that nobody received; `missing` one for
+    `waits` holds one `Wait` a rank (in the simulator, also one for what it has in the background and waits for there);
+    `undelivered` one sentence for each message that nobody received; `missing` one for
     each collective call that some ranks of its group have not made.
     """
 
