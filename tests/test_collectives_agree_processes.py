@@ -113,6 +113,24 @@ def test_a_rank_that_computes_for_ever_is_named_by_the_limit(world):
     assert "rank 1 is not in it: it is computing" in caught.value.missing[0]
 
 
+def test_calls_in_the_background_are_told_too(world):
+    def differ(comm):
+        work = all_reduce(comm, torch.ones(4), ("sum", "max", "sum")[comm.rank], async_op=True)
+        work.wait()
+
+    def missing(comm):
+        if comm.rank != 2:
+            all_reduce(comm, torch.ones(4), async_op=True).wait()
+
+    with pytest.raises(Disagreement) as caught:
+        world.run(differ)
+    assert [ranks for ranks, _, _ in caught.value.calls] == ["0, 2", "1"]
+    assert all(re.match(r"test_\w+.py:\d+ in differ", where) for *_, where in caught.value.calls)
+    with pytest.raises(Stalled) as caught:
+        world.run(missing, timeout_s=0.3)
+    assert "collective call 1 of ranks 0-2; rank 2 is not in it: it has finished" in caught.value.missing[0]
+
+
 def test_a_receiver_who_is_never_missed_leaves_its_message_behind(world):
     """Small messages are eager: rank 0 can broadcast to a rank that never asks. The end tells what was left over."""
     def each(comm):

@@ -83,6 +83,11 @@ class ThreadHandle(Handle):
     def peer(self) -> int | None:
         return self.strand.waits_for_rank()
 
+    @property
+    def tag(self) -> int:
+        """Of what its strand waits for: it tells which collective call that is in."""
+        return getattr(self.strand.waited, "tag", 0)
+
 
 class ThreadStrand(Strand):
     """A strand that is a thread."""
