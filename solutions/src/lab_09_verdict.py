@@ -13,8 +13,8 @@
 # 4. route each parameter of a model by its gradient, tied and frozen ones too;
 # 5. predict the bytes of three contenders to the byte, and which of them finishes first.
 #
-# **Before you start:** chapter 11.9. It explains the ring in section 2 and push and pull in section 1; the labs that train
-# them, 0A and 2, are not here yet.
+# **Before you start:** chapter 11.9, and [lab 0A](lab_00a_patterns.ipynb), in which you build the ring. The chapter explains
+# push and pull in section 1; lab 2, which trains them, is not here yet.
 # **Time:** 75 minutes for the core, 120 for everything.
 #
 # | | | points | minutes | |
