@@ -32,7 +32,6 @@
 # %%
 import tempfile
 
-import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
@@ -210,7 +209,7 @@ check("0B.2", largest, sparse_sum)
 
 
 # %%
-def descend(comm, target, keeps, k=1, steps=300, lr=0.02):
+def descend(comm, target, keeps, k=1, steps=200, lr=0.02):
     """w after each step, (steps, P); a worker that does not keep residuals gets an empty dictionary every time."""
     w, residuals, path = torch.zeros_like(target), {}, []
     for _ in range(steps):
@@ -229,7 +228,7 @@ def distances(keeps):
 # %% needs="0B.2" tags=["nbval-ignore-output"]
 with_residuals, without = distances(True), distances(False)
 assert with_residuals[-1] < 0.25 * without[-1]
-pslab.viz.curve(list(range(1, 301)), {"with residuals": with_residuals, "without": without}, xlabel="step (count)",
+pslab.viz.curve(list(range(1, 201)), {"with residuals": with_residuals, "without": without}, xlabel="step (count)",
                 ylabel="distance from the optimum (no unit)", title="One number of six a step", rows=5)
 
 # %% [markdown]
@@ -252,8 +251,8 @@ predict("0B.2", "bytes that a worker sends in a step", bytes_a_step, unit="B")
 
 
 # %%
-def digits(comm, x, y, keeps, k, steps=50, lr=0.5):
-    """Softmax regression on every K-th picture; accuracy on all pictures, in %, every fifth step."""
+def digits(comm, x, y, keeps, k, steps=30, lr=0.5):
+    """Softmax regression on every K-th picture; accuracy on all pictures, in %, every third step."""
     K = comm.world_size
     w, b, residuals, scores = torch.zeros(64, 10), torch.zeros(10), {}, []
     for step in range(steps):
@@ -263,7 +262,7 @@ def digits(comm, x, y, keeps, k, steps=50, lr=0.5):
         kept = residuals if keeps else {}
         w = w - lr * sparse_sum(comm, "w", grads["w"], k, kept).view(64, 10) / K
         b = b - lr * sparse_sum(comm, "b", grads["b"], k, kept) / K
-        if step % 5 == 4:
+        if step % 3 == 2:
             scores.append(100 * ((x @ w + b).argmax(1) == y).float().mean().item())
     return scores
 
@@ -274,11 +273,11 @@ from sklearn.datasets import load_digits
 x, y = (torch.from_numpy(part) for part in load_digits(return_X_y=True))
 kinds = {"all numbers (k = 640)": (True, 640), "k = 6, residuals": (True, 6), "k = 6, nothing kept": (False, 6)}
 runs = {name: SimWorld(4).run(digits, x.float() / 16, y, *kind) for name, kind in kinds.items()}
-_ = reveal("0B.2", "bytes that a worker sends in a step", lambda: runs["k = 6, residuals"].ledger.port(0)[0] / 50,
+_ = reveal("0B.2", "bytes that a worker sends in a step", lambda: runs["k = 6, residuals"].ledger.port(0)[0] / 30,
            unit="B")
 scores = {name: run.results[0] for name, run in runs.items()}
 assert scores["k = 6, residuals"][-1] > scores["k = 6, nothing kept"][-1]
-pslab.viz.curve(list(range(5, 51, 5)), scores, xlabel="step (count)", ylabel="accuracy (%)", rows=5,
+pslab.viz.curve(list(range(3, 31, 3)), scores, xlabel="step (count)", ylabel="accuracy (%)", rows=5,
                 title="Digits: what is kept counts")
 
 # %% [markdown]
