@@ -124,10 +124,10 @@ def test_a_rank_that_goes_on_in_time_is_no_stall(world):
 
 def test_a_rank_that_is_stopped_between_runs_is_replaced(world):
     pids = world.run(lambda comm: os.getpid()).results
-    process = psutil.Process(pids[2])
-    process.send_signal(signal.SIGSTOP)
-    while process.status() != psutil.STATUS_STOPPED:
-        os.sched_yield()
+    launcher = world._ranks.launcher
+    os.kill(pids[2], STOP)
+    while not launcher.stopped(pids[2]):                                 # the news needs a moment
+        assert launcher.death(pids[2], 0.05) is None
     assert world.run(sums, timeout_s=5.0).results == [[9.0 * j + 3 for j in range(5)]] * 3
     assert not psutil.pid_exists(pids[2])
 
