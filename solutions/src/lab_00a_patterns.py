@@ -400,8 +400,8 @@ def reduce_scatter(comm, x):
 check("0A.2", reduce_scatter)
 
 # %% [markdown]
-# Your run with three ranks and ten numbers. Chunks of 4, 3 and 3 elements: on which rank does a port stand idle for a
-# moment, and why does that not make the whole any faster?
+# Your run with four ranks and ten numbers. Chunks of 3, 3, 2 and 2 elements: where does a port stand idle for a moment, and
+# why does that not make the whole any faster?
 
 
 # %%
@@ -415,9 +415,9 @@ def on_numbers(comm, program, P):
 
 
 # %% needs="0A.2"
-run = SimWorld(3, link=LINK).run(on_numbers, reduce_scatter, 10)
+run = SimWorld(4, link=LINK).run(on_numbers, reduce_scatter, 10)
 print(*(chunk.tolist() for chunk in run.results))
-pslab.viz.spacetime(run, title="Your reduce-scatter: ten numbers on three ranks", rows=6)
+pslab.viz.spacetime(run, title="Your reduce-scatter: ten numbers on four ranks", rows=12)
 
 # %% [markdown]
 # ## 0A.3 All-reduce by a ring
@@ -463,9 +463,9 @@ def ring_all_reduce(comm, x):
 check("0A.3", ring_all_reduce)
 
 # %% needs="0A.3"
-run = SimWorld(3, link=LINK).run(on_numbers, ring_all_reduce, 10)
-print("elements out of each rank:", [run.ledger.port(rank)[0] // 4 for rank in range(3)])
-pslab.viz.spacetime(run, title="Your all-reduce: ten numbers on three ranks", rows=12)
+run = SimWorld(4, link=LINK).run(on_numbers, ring_all_reduce, 10)
+print("elements out of each rank:", [run.ledger.port(rank)[0] // 4 for rank in range(4)])
+pslab.viz.spacetime(run, title="Your all-reduce: ten numbers on four ranks", rows=12)
 
 # %% [markdown]
 # ### Sixteen times as many ranks
