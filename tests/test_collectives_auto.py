@@ -299,3 +299,34 @@ def test_processes_are_measured_and_later_runs_choose_by_it(K, transport):
             np.testing.assert_array_equal(run.ledger.counts, fixed.ledger.counts)
             np.testing.assert_array_equal(run.ledger.sent, fixed.ledger.sent)
             assert run.results == [(True, [model.link.alpha_s, model.link.bandwidth_Bps], [forced])] * K
+
+
+def raced(comm, P, repeats):
+    """Seconds of every algorithm and of auto, in turn; the lower quartile of the slowest rank's."""
+    import time
+    x, times = torch.zeros(P), {}
+    for _ in range(repeats):
+        for name in (*NAMES, "auto"):
+            comm.barrier()
+            began_s = time.perf_counter()
+            for _ in range(4):
+                all_reduce(comm, x, algorithm=name, **OPTIONS.get(name, {}))
+            times.setdefault(name, []).append((time.perf_counter() - began_s) / 4)
+    return times
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("K", [2, 4])
+def test_auto_is_about_as_fast_as_the_best_in_real_processes(K):
+    """10 % is what `pslab bench algorithms` shows on a quiet machine; here a wrong choice must cost more than twice.
+
+    The slowest algorithm of either size is slower than that: a choice at random would be found out.
+    """
+    with ProcessWorld(K) as world:
+        fit(world, sizes=[1 << 12, 1 << 20], repeats=9)
+        for size in (1 << 12, 1 << 20):
+            ranks = world.run(raced, size // 4, 15).results
+            seconds = {name: sorted(max(each) for each in zip(*(rank[name] for rank in ranks)))[15 // 4]
+                       for name in ranks[0]}
+            best_s = min(seconds[name] for name in NAMES)
+            assert seconds["auto"] <= 2 * best_s, (size, world.model.fastest(size // 4).algorithm, seconds)
