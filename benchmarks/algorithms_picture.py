@@ -27,7 +27,8 @@ def picture(figures: dict):
                                         sharey=True, squeeze=False)
         for axes, world in zip(panels[0], worlds):
             draw(axes, world)
-        panels[0][0].set_ylabel("time of a call (ms), logarithmic")
+        panels[0][0].set_ylabel("time of a call (ms)")
+        panels[0][0].set_ylim(top=panels[0][0].get_ylim()[1] * 30)       # room for the names
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
         handles, labels = panels[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -59,6 +60,5 @@ def draw(axes, world: dict) -> None:
         axes.annotate(NAMES[name], (size, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3), rotation=90,
                       textcoords="offset points", va="top", color=viz.look_of(LOOKS[name]).color,
                       fontsize=viz.type_pt(8))
-    axes.set_xlabel("size of the tensor (bytes; K, M: 1,024, 1,024²), logarithmic")
-    axes.set_ylim(top=axes.get_ylim()[1] * 3)            # room for the names
+    axes.set_xlabel("size of the tensor (bytes)")
     axes.set_title(f"K = {world['world_size']}")
