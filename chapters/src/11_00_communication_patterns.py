@@ -634,14 +634,14 @@ def told_ring(comm):
 
 # %%
 story = SimWorld(4, link=link).run(told_ring)
-viz.step(story, 2, snapshots=story.results, title="The ring")
+viz.step(story, 2, snapshots=story.results)
 
 # %% [markdown]
 # Now play all six steps: with the play button, with the two buttons beside it, or with the slider. After which step
 # does each rank have its first 1111? After which step do all have four of them?
 
 # %% tags=["nbval-ignore-output"]
-viz.scrubber(story, at=0, snapshots=story.results, title="The ring")
+viz.scrubber(story, at=0, snapshots=story.results)
 
 # %% [markdown]
 # After three steps, which is $K-1$, every rank has one complete piece: that was the reduce-scatter. After three more,
