@@ -10,8 +10,6 @@ from __future__ import annotations
 import torch
 
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
-from pslab.grade.contracts.trials import readable
-from pslab.grade.contracts.values import wrong_rank
 
 from .lab0_common import STUCK, Once, reading, told
 from .lab0b_common import knowing
@@ -120,7 +118,7 @@ def link_bytes(job: Once):
             bad = _link_of(trial, run)
             if bad is not None:
                 return bad
-            shown = readable(shown, (trial, run))
+            shown = contracts.readable(shown, (trial, run))
         trial, run = shown
         return Verdict(True, "every part over the one link from its owner to its target", f"{run.ledger.total():,} "
                        f"bytes over all links, nothing twice", str(trial), run=run, ratio=1.0)
@@ -138,7 +136,7 @@ def _link_of(trial, run) -> Verdict | None:
     total, bound = ledger.total(), sum(need.values())
     ratio = total / bound if bound else None
     cost = f", {ratio:.1f}x the traffic of the bound" if ratio and total > bound else ""
-    right = "right parts" if wrong_rank(trial, run.results) is None else "wrong parts"
+    right = "right parts" if contracts.wrong_rank(trial, run.results) is None else "wrong parts"
     return Verdict(False, f"{need[src, dst]:,} bytes from rank {src} to rank {dst}, {bound:,} in all",
                    f"{right}{cost}: {ledger.link(src, dst):,} bytes there, {total:,} in all", str(trial),
                    _why_links(trial, run.results, ledger, need, total, bound), run, ratio)
@@ -147,7 +145,7 @@ def _link_of(trial, run) -> Verdict | None:
 def _why_links(trial, results, ledger, need: dict, total: int, bound: int) -> str:
     K = trial.K
     if total < bound:
-        return "0/ranks-share-nothing" if wrong_rank(trial, results) is None else "0B/wrong-parts"
+        return "0/ranks-share-nothing" if contracts.wrong_rank(trial, results) is None else "0B/wrong-parts"
     if any(ledger.link(*link) < least for link, least in need.items()):
         return "0B/forwarded"                            # missing on its own link, and yet it came
     whole = [sum(part.numel() * part.element_size() for part in mine) for mine in _parts(trial)]

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from pslab.grade import Case, Criterion, Exercise, Verdict, contracts
-from pslab.grade.contracts.compare import difference, short
 
 from .lab0_common import Once, reading
 from .lab0b_common import short_run, undrawn
@@ -37,10 +36,10 @@ def questions(case: Case) -> list[tuple[np.ndarray, int]]:
 def choice(answers, case: Case) -> Verdict:
     for x, k in questions(case):
         value = answers.call(LARGEST, torch.from_numpy(x.copy()), k)
-        where = f"{LARGEST}({short(x)}, {k})"
+        where = f"{LARGEST}({contracts.short(x)}, {k})"
         pair = _pair(value)
         if pair is None:
-            return Verdict(False, "(indices, values)", short(value), where, "all/bad-value")
+            return Verdict(False, "(indices, values)", contracts.short(value), where, "all/bad-value")
         order = np.argsort(pair[0], kind="stable")
         at, values = pair[0][order], pair[1][order]
         wanted = places(x, k)
@@ -103,7 +102,7 @@ def _wrong_sums(p: Problem, run, where: str) -> Verdict | None:
     for t in range(STEPS):
         for name in p.lengths:
             for rank in range(p.K):
-                words = difference(run.results[rank]["sums"][t][name], wanted[t][name][rank], atol=atol(p))
+                words = contracts.difference(run.results[rank]["sums"][t][name], wanted[t][name][rank], atol=atol(p))
                 if words is not None:
                     at = f"step {t + 1}, parameter {name}, worker {rank}; {where}"
                     return Verdict(False, "the sum over all workers of what they sent", words, at, _why(p, run), run)
@@ -125,7 +124,7 @@ def _wrong_residuals(p: Problem, run, where: str) -> Verdict | None:
     for rank, mine in enumerate(run.results):
         for name in p.lengths:
             seen = mine["residuals"].get(name) if isinstance(mine["residuals"], dict) else None
-            words = "nothing" if seen is None else difference(seen, kept[rank, name], atol=atol(p))
+            words = "nothing" if seen is None else contracts.difference(seen, kept[rank, name], atol=atol(p))
             if words is not None:
                 return Verdict(False, f"what worker {rank} still owes to {name}, in residuals[{name!r}]", words, where,
                                "0B/residual-elsewhere", run)

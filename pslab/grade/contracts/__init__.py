@@ -18,15 +18,15 @@ A `Trial` is one setting: arguments by rank and the results expected by rank. A 
 functions runs on which trials. Bounds are functions of the trial.
 """
 
-from .compare import difference
+from .compare import difference, short
 from .formula import formula
 from .order import order
 from .robust import faults, two_worlds
 from .timing import memory, virtual_time
 from .traffic import Between, at_least, at_most, between, exactly, messages, traffic
-from .trials import Job, Trial, collective_trials, integers, lengths, world_sizes
-from .values import values
+from .trials import Job, Trial, collective_trials, integers, lengths, readable, world_sizes
+from .values import values, wrong_rank
 
 __all__ = ["Between", "Job", "Trial", "at_least", "at_most", "between", "collective_trials", "difference", "exactly",
-           "faults", "formula", "integers", "lengths", "memory", "messages", "order", "traffic", "two_worlds", "values",
-           "virtual_time", "world_sizes"]
+           "faults", "formula", "integers", "lengths", "memory", "messages", "order", "readable", "short", "traffic",
+           "two_worlds", "values", "virtual_time", "world_sizes", "wrong_rank"]
