@@ -119,7 +119,9 @@ def test_a_rank_that_goes_on_in_time_is_no_stall(world):
             os.sched_yield()
         process.send_signal(signal.SIGCONT)
 
+    pids = world.run(lambda comm: os.getpid()).results
     assert world.run(each, on_report=let_go_on, timeout_s=5.0).results == [[9.0 * j + 3 for j in range(5)]] * 3
+    assert world.run(lambda comm: os.getpid()).results == pids, "it is as good as the others again"
 
 
 def test_a_rank_that_is_stopped_between_runs_is_replaced(world):

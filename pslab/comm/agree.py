@@ -32,6 +32,8 @@ def wait_in(found: tuple[int, int, str] | None, rank: int, call: str, *rest) -> 
     """The row of a rank that waits in `call`: by the collective that it is in (see `inside`), where it is in one."""
     if found is None:
         return Wait(rank, call, *rest)
+    if call.startswith("wait() of"):                         # what was started in the background keeps its own words
+        return Wait(rank, call, *rest, found[:2])
     peer, waited_s, where, note = rest
     if call != found[2]:
         note = f"in {call}" + (f"; {note}" if note else "")
@@ -69,8 +71,8 @@ def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
             verb = "waits" if len(ranks) == 1 else "wait"
             absent = "; ".join(f"rank {rank} is not in it: it {_now(rank, waits)}" for rank in late[:8])
             more = f"; nor are {len(late) - 8} more" if len(late) > 8 else ""
-            sentences.append(f"{_ranks(ranks)} {verb} in {here[0].call} at {here[0].where or '-'}, collective call "
-                             f"{number} of ranks {rank_list(members)}; {absent}{more}")
+            sentences.append(f"{_ranks(ranks)} {verb} in {_call(said, here[0])} at {here[0].where or '-'}, collective "
+                             f"call {number} of ranks {rank_list(members)}; {absent}{more}")
     return sentences
 
 
@@ -80,6 +82,13 @@ def _groups(said: dict[int, list]) -> dict[int, list[int]]:
 
 def _count(said: dict[int, list], rank: int, group: int) -> int:
     return next((count for which, _, count, _ in said.get(rank, ()) if which == group), 0)
+
+
+def _call(said: dict[int, list], wait: Wait) -> str:
+    """The collective call that the rank waits in."""
+    group, number = wait.inside
+    return next((call for which, _, _, calls in said.get(wait.rank, ()) if which == group
+                 for made, call, _ in calls if made == number), wait.call)
 
 
 def _gathered(calls: dict[int, tuple[str, str]]) -> list[tuple[str, str, str]]:
