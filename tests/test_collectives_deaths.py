@@ -114,10 +114,12 @@ def test_a_rank_that_goes_on_in_time_is_no_stall(world):
         return sums(comm)
 
     def let_go_on(rank, pid):
-        process = psutil.Process(pid)
-        while process.status() != psutil.STATUS_STOPPED:
-            os.sched_yield()
-        process.send_signal(signal.SIGCONT)
+        launcher = world._ranks.launcher
+        while not launcher.stopped(pid):
+            assert launcher.death(pid, 0.05) is None
+        os.kill(pid, signal.SIGCONT)
+        while launcher.stopped(pid):
+            assert launcher.death(pid, 0.05) is None
 
     pids = world.run(lambda comm: os.getpid()).results
     assert world.run(each, on_report=let_go_on, timeout_s=5.0).results == [[9.0 * j + 3 for j in range(5)]] * 3
