@@ -444,7 +444,7 @@ pslab.viz.links(mine.ledger, title="20 steps of DistributedDataParallel on your 
 # The time can be said exactly. A message of $n$ bytes holds its ports for $\alpha + n\beta$. With $c_i$ the seconds of
 # layer $i$:
 #
-# $$\text{ready}_i = c_0 + \dots + c_i, \qquad \text{done}_i = \max(\text{ready}_i, \text{done}_{i-1}) + \alpha + n_i\beta$$
+# $$\text{ready}_i = c_0 + \ldots + c_i, \qquad \text{done}_i = \max(\text{ready}_i, \text{done}_{i-1}) + \alpha + n_i\beta$$
 #
 # and $T$ is done of the last layer. Two facts about `comm` help: `isend` returns at once, and the message moves as soon
 # as the other side has posted its receive; `irecv` posts a receive and returns at once.
