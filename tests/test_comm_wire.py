@@ -24,7 +24,7 @@ def end():
     """Rank 1's endpoint and the raw socket of its peer, rank 0."""
     near, far = socket.socketpair()
     made = ProcessEndpoint(1, 2, {0: near}, None, {}, Board(anonymous_file("test-board"), 2))
-    made.begin(EPOCH, 0, None, False, None)
+    made.begin(EPOCH, 0, None, None)
     yield made, far
     near.close()
     far.close()
@@ -96,7 +96,7 @@ def test_a_run_that_begins_in_the_middle_of_an_old_frame_skips_its_rest(end):
     peer.setblocking(False)
     sent = peer.send(frame)
     read_all(endpoint)
-    endpoint.begin(EPOCH + 1, 0, None, False, None)
+    endpoint.begin(EPOCH + 1, 0, None, None)
     work = endpoint.irecv(0, 0, 0, None, None, False)
     rest = frame[sent:] + tensor_frame(X, epoch=EPOCH + 1)
     while rest:

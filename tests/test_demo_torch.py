@@ -44,7 +44,8 @@ def test_two_and_two_processes_train_what_the_process_world_trains(tmp_path, mon
     assert out.count("strategy   samples/s") == out.count("picture: ") == 1
     assert "2 workers and 2 servers, processes started by torchrun; 5 steps" in out
     assert "seconds on these machines" in out
-    assert len(re.findall("hybrid *: 100%", err)) == 1
+    assert len(re.findall(r"hybrid *: +0%", err)) == 1              # one bar, however often it is drawn
+    assert re.search("hybrid *: 100%", err)
 
 
 @pytest.mark.parametrize(("started", "words", "text"), [

@@ -154,7 +154,8 @@ RUNS = {
                       "except Exception: return 0", failures.Forbidden, r"pslab\.collectives\.broadcast"),
     "hides it in a class": ("from pslab.collectives import all_reduce\nclass C:\n    def __getattr__(self, n): "
                             "return lambda *a, **k: getattr(comm, n)(*a, **k)\nc = C()\n"
-                            "c.rank, c.world_size = comm.rank, 2\n"
+                            "c.rank, c.world_size, c.model, c.shares_memory = comm.rank, 2, None, False\n"
+                            "c.calling = lambda *a: 5\n"
                             "all_reduce(c, torch.ones(4))", failures.Forbidden, r"pslab\.collectives\.all_reduce"),
     "opens its comm": ("cells = [c.cell_contents for c in comm.send.__closure__]\n"
                        "real = [c.__self__ for c in cells if hasattr(c, '__self__')]\nreal[0].world_size",
