@@ -127,6 +127,18 @@ def test_the_axis_and_the_room_for_holdings_stay_while_steps_pass(run):
     assert len({p.figure.axes[0].get_position().bounds for p in pictures}) == 1
 
 
+@pytest.mark.parametrize("style", ["quiet", "stage"])
+def test_a_title_does_not_run_into_the_legend(run, style, monkeypatch):
+    monkeypatch.setenv("PSLAB_STYLE", style)
+    figure = viz.step(run, 2, title="A title that takes half of the line", snapshots=[[(0.0, "a b c")]] * 4).figure
+    figure.draw_without_rendering()
+    axes, = figure.axes
+    title, legend = axes._left_title.get_window_extent(), axes.get_legend().get_window_extent()
+    assert title.x1 > legend.x0 + 0.1 * legend.width, "this title is too short to show anything"
+    assert title.y0 >= legend.y0 + 0.8 * legend.height
+    assert title.y1 <= figure.bbox.y1
+
+
 def test_what_each_rank_holds_is_in_the_picture_and_in_its_twin(run):
     picture = viz.step(run, 2, snapshots=run.results, title="Ring")
     assert picture.title == "Ring: step 2 of 3"

@@ -116,7 +116,7 @@ def _drawn(trace, steps: Steps, at: int, snapshots, names, title: str) -> Pictur
         if snapshots is not None:
             _write_holdings(figure, axes, holds, snapshots)
         axes.set_xlabel(f"time ({unit})")
-        axes.set_title(heading)
+        axes.set_title(heading, pad=points(10) + 1.6 * type_pt(8.5))          # above the legend's row
     note = told(this, len(steps), names)
     if len(this.before) > _HIDE:
         note += f" Of the {len(this.before):,} earlier messages the latest {_HIDE:,} are drawn."
