@@ -87,6 +87,17 @@ def test_right_answers_pass_whatever_the_student_s_seed(shipped, exercise, answe
     assert report.passed, report.first_failure
 
 
+@pytest.mark.parametrize("hidden_K", contracts.trials.HIDDEN_WORLD_SIZES)
+@pytest.mark.parametrize(("exercise", "answer"), [("0A.1", "right_doubling"), ("0A.2", "right_isend_recv"),
+                                                  ("0A.3", "right_two_functions")])
+def test_right_answers_pass_with_every_number_of_ranks_that_may_be_hidden(shipped, exercise, answer, hidden_K,
+                                                                          monkeypatch):
+    monkeypatch.setattr(contracts.trials, "HIDDEN_WORLD_SIZES", (hidden_K,))
+    report = judge(exercises.get(exercise), InTheSimulator(shipped(exercise, answer)), *cases(exercise, "anna", "s"),
+                   strict=True)
+    assert report.passed, report.first_failure
+
+
 # ---- what lab 0 shares ----------------------------------------------------------------------------------------------
 
 
