@@ -206,6 +206,17 @@ def test_a_log_forgets_and_forgotten_calls_are_no_difference():
     assert early.find(5) == 0
 
 
+def test_where_nobody_waits_unequally_many_calls_are_told():
+    ahead = logged(*[SUM] * (KEPT + 4))
+    two, one = logged(SUM, SUM), logged(SUM)
+    assert agree.missing(said(two, one, two), []) == [
+        f"ranks 0, 2 made {two.text(2)} at {two.calls()[1][2]}, collective call 2 of ranks 0-2; rank 1 made only 1"]
+    sentence, = agree.missing(said(ahead, logged(SUM), ahead), [])       # call 2 is forgotten: the last one instead
+    assert sentence.startswith("rank 0 made all_reduce(")
+    assert sentence.endswith(f"collective call {KEPT + 4} of ranks 0-2; rank 1 made only 1")
+    assert agree.missing(said(logged(SUM), logged(SUM), logged(SUM)), []) == []
+
+
 def test_a_call_of_600_ranks_is_told_in_few_rows():
     def each(comm):
         if comm.rank == 500:

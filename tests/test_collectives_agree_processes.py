@@ -140,6 +140,24 @@ def test_a_receiver_who_is_never_missed_leaves_its_message_behind(world):
     with pytest.raises(Stalled, match="the run ended with messages that nobody received") as caught:
         world.run(each)
     assert caught.value.undelivered == ["rank 0 to rank 1: 1 of its tensors"]
+    assert caught.value.missing == [
+        f"ranks 0, 2 made broadcast(float32[3], src=0, algorithm='binomial') at {line_of(each, 'broadcast(comm')}, "
+        "collective call 1 of ranks 0-2; rank 1 made only 0"]
+    check_usable(world)
+
+
+def test_a_rank_that_is_far_ahead_is_told_with_its_last_call(world):
+    """A broadcast of few bytes does not wait: rank 0 has forgotten its first when rank 1 still stands in its own."""
+    def each(comm):
+        if comm.rank == 1:
+            barrier(comm)
+        for _ in range(40 if comm.rank == 0 else 0):
+            broadcast(comm, torch.ones(3), 0)
+
+    with pytest.raises(Stalled) as caught:
+        world.run(each, timeout_s=0.3)
+    assert ("rank 0 has gone on from call 1 of ranks 0-2 to call 40, broadcast(float32[3], src=0, algorithm='binomial')"
+            f" at {line_of(each, 'broadcast(comm')}") in str(caught.value)
     check_usable(world)
 
 

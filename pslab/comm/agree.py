@@ -57,7 +57,9 @@ def differing(said: dict[int, list], waits: list[Wait] = (), undelivered: list[s
 
 
 def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
-    """One sentence for each collective call in which ranks wait and which others of the group have not made."""
+    """One sentence for each collective call in which ranks wait and which others of the group have not made, or made
+    so long ago that their logs have forgotten it. Where nobody waits: for each group whose ranks made unequally many.
+    """
     inside_of: dict[tuple, list[Wait]] = {}
     for wait in waits:
         if wait.inside is not None:
@@ -73,7 +75,37 @@ def missing(said: dict[int, list], waits: list[Wait]) -> list[str]:
             more = f"; nor are {len(late) - 8} more" if len(late) > 8 else ""
             sentences.append(f"{_ranks(ranks)} {verb} in {_call(said, here[0])} at {here[0].where or '-'}, collective "
                              f"call {number} of ranks {rank_list(members)}; {absent}{more}")
-    return sentences
+        sentences += _far_ahead(said, members, group, number)
+    return sentences if waits else [_unequal(said, members, group) for group, members in groups.items()
+                                    if len({_count(said, rank, group) for rank in members}) > 1]
+
+
+def _far_ahead(said: dict[int, list], members: list[int], group: int, number: int) -> list[str]:
+    """Of ranks that have forgotten a call in which others wait: what they called last."""
+    logged = {rank: _logged(said, rank, group) for rank in members}
+    ahead = [(rank, *calls[-1]) for rank, calls in logged.items() if calls and calls[0][0] > number]
+    group_call = f"call {number} of ranks {rank_list(members)}"
+    return [f"rank {rank} has gone on from {group_call} to call {last}, {call} at {where}"
+            for rank, last, call, where in ahead[:8]]
+
+
+def _unequal(said: dict[int, list], members: list[int], group: int) -> str:
+    """Who made a call of this group that others, whose programs are over too, did not make."""
+    counts = {rank: _count(said, rank, group) for rank in members}
+    least = min(counts.values())
+    late, more = ([rank for rank in members if (counts[rank] == least) is few] for few in (True, False))
+    logs = {rank: _logged(said, rank, group) for rank in more}
+    here = {rank: row for rank, log in logs.items() for row in log if row[0] == least + 1}
+    if not here:                                         # long forgotten: what one of them called last
+        here = {rank: log[-1] for rank, log in logs.items() if log[-1:]}
+        here = dict(list(here.items())[:1])
+    number, call, where = next(iter(here.values()), (least + 1, "a call", "-"))
+    return (f"{_ranks(list(here) or more)} made {call} at {where}, collective call {number} of ranks "
+            f"{rank_list(members)}; {_ranks(late)} made only {least}")
+
+
+def _logged(said: dict[int, list], rank: int, group: int) -> list[list]:
+    return next((calls for which, _, _, calls in said.get(rank, ()) if which == group), [])
 
 
 def _groups(said: dict[int, list]) -> dict[int, list[int]]:

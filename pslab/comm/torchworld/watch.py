@@ -112,7 +112,7 @@ class Watch:
         lost = _undelivered(out, into)
         if lost:
             headline, said = "the run ended with messages that nobody received", self._said()
-            error = agree.differing(said, (), lost) or Stalled(headline, [], lost)
+            error = agree.differing(said, (), lost) or Stalled(headline, [], lost, agree.missing(said, []))
             error.ledger = ledger
             raise error
         results = [bytes(np.asarray(mail.tensors[4])) if len(mail.tensors) > 4 else None for mail in mails]
