@@ -7,7 +7,7 @@ import pytest
 import torch
 from collectives_async import LINK, alone, everything, judge_own_messages, mine, overlapped, same, sums
 
-from pslab import collectives
+from pslab import collectives, cost
 from pslab.collectives import all_reduce, broadcast
 from pslab.comm import SimWorld
 
@@ -152,3 +152,22 @@ def test_a_thousand_ranks():
         return x[0]
 
     assert set(SimWorld(1024, trace=False).run(program).results) == {1023 * 512.0}
+
+
+def test_auto_goes_by_the_model_of_the_moment_of_the_start(engine):
+    """When a strand comes to a call is another moment on every rank; the model may have changed until then."""
+    slow = cost.AlphaBeta(1.0, 1e9)
+    assert cost.fastest_all_reduce(999, 5, slow).algorithm == "recursive_doubling"
+
+    def each(comm, algorithm, later):
+        comm.model = slow if algorithm == "auto" else None
+        works = [all_reduce(comm, mine(comm, 999), algorithm=algorithm, async_op=True) for _ in range(2)]
+        if comm.rank < later:
+            comm.compute(1e-9)                           # the others' strands begin before this rank's model changes
+        comm.model = None
+        works.append(all_reduce(comm, mine(comm, 999), algorithm="ring", async_op=True))
+        for work in works:
+            work.wait()
+
+    run = SimWorld(5, link=LINK, engine=engine).run(each, "auto", 3)
+    assert run.ledger.total() == SimWorld(5, link=LINK, engine=engine).run(each, "recursive_doubling", 0).ledger.total()

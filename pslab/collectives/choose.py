@@ -38,7 +38,8 @@ def choose_tree(comm, row, fastest: str) -> str:
         return "binomial"
     from pslab import cost
 
-    return getattr(cost, fastest)(len(row), comm.world_size, model.link, row.itemsize).algorithm
+    K = comm.world_size
+    return getattr(cost, fastest)(len(row), K, fitted_model(model, K).link, row.itemsize).algorithm
 
 
 def fitted_model(model: Fitted | AlphaBeta | Link, K: int) -> Fitted:

@@ -107,6 +107,14 @@ def as_tensor(array: Flat) -> torch.Tensor:
     return torch.from_numpy(array) if isinstance(array, np.ndarray) else array
 
 
+def combine(row: Flat, more: Flat, op: str) -> None:
+    """row = row (op) more, in place: what a receive with `op` does, here with what comes as the first of the two."""
+    if isinstance(row, np.ndarray):
+        {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}[op](row, more, out=row)
+    else:
+        {"sum": torch.add, "max": torch.maximum, "min": torch.minimum, "prod": torch.mul}[op](row, more, out=row)
+
+
 def as_mean(row: Flat, ranks: int) -> None:
     """Divide a sum over `ranks` ranks, in place; ranks 1: leave it, as for every op but 'mean'."""
     if ranks != 1:

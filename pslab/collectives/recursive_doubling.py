@@ -11,7 +11,8 @@ log2 K rounds, half of what anything else needs, but the whole tensor in each of
 fastest for short tensors, where a message costs its α and little else. Every rank adds up all of it, K times the
 arithmetic of the ring. For K that is no power of two, let H be the largest one below it: the K−H ranks above fold in
 first and get the result at the end, as in `halving_doubling`: two more rounds. Both partners add the same two numbers,
-the lower rank's first: so all ranks end with equal bits.
+so all ranks end with equal bits. Where the order of two matters (a product of complex numbers, the larger of 0.0 and
+−0.0) both take the lower rank's first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .chunks import Flat, as_mean
+from .chunks import Flat, as_mean, combine
 
 
 def recursive_doubling(comm, row: Flat, op: str, ranks: int, tag: int) -> None:
@@ -36,8 +37,13 @@ def recursive_doubling(comm, row: Flat, op: str, ranks: int, tag: int) -> None:
     while distance < H:
         if other is None:
             other = np.empty_like(row) if isinstance(row, np.ndarray) else torch.empty_like(row)
-        sending = comm.isend(newest, rank ^ distance, tag)
-        comm.recv(rank ^ distance, tag, out=other, op=op, plus=newest)     # not into what is being sent
+        peer = rank ^ distance
+        sending = comm.isend(newest, peer, tag)
+        if op == "sum" or rank < peer:
+            comm.recv(peer, tag, out=other, op=op, plus=newest)            # not into what is being sent
+        else:
+            comm.recv(peer, tag, out=other)
+            combine(other, newest, op)
         sending.wait()
         newest, other, distance = other, newest, 2 * distance
     as_mean(newest, ranks)

@@ -17,12 +17,16 @@ Robert van de Geijn and others, "Building a high-performance collective communic
 
 from __future__ import annotations
 
+import numpy as np
+
 from .all_gather import ring_gather
 from .chunks import Flat, Pieces
 
 
 def scatter_all_gather(comm, row: Flat, src: int, tag: int) -> None:
     """Into `row`, from rank src's."""
+    if isinstance(row, np.ndarray) and not row.flags.writeable:
+        row = row.copy()                                 # src's own, which the ring brings back to it
     pieces = Pieces(row, comm.world_size)
     if comm.rank == src:
         for step in range(1, comm.world_size):

@@ -110,10 +110,23 @@ def land(out: np.ndarray, piece: np.ndarray, op: str | None, name: str, plus: np
         out[...] = piece
         return
     first = out if plus is None else plus
-    if name == "bfloat16" or name == "bool":
-        _TORCH_OP[op](tensor_of(first, name), tensor_of(piece, name), out=tensor_of(out, name))
+    if name == "bfloat16":
+        _TORCH_OP[op](tensor_of(_lent(first), name), tensor_of(_lent(piece), name), out=tensor_of(out, name))
     else:
         _UFUNC[op](first, piece, out=out)
+
+
+class _Lent:
+    """The memory of an array, without the mark that it is read-only: PyTorch knows no such mark, and would warn."""
+
+    def __init__(self, array: np.ndarray):
+        told = array.__array_interface__
+        self.array, self.__array_interface__ = array, {**told, "data": (told["data"][0], False)}
+
+
+def _lent(array: np.ndarray) -> np.ndarray:
+    """The same memory, for a tensor that is only read; another rank's memory may be marked read-only here."""
+    return array if array.flags.writeable else np.asarray(_Lent(array))
 
 
 def check_fits(out: np.ndarray, out_name: str, shape: tuple, name: str, src: int, rank: int) -> None:

@@ -26,11 +26,13 @@ from .face import Work, _derived
 class Handle(Work):
     """What `Comm.background` returns: one function on its way."""
 
-    __slots__ = ("done", "error", "function", "future", "name", "result", "strand", "tensors", "where", "writes")
+    __slots__ = ("done", "error", "function", "future", "model", "name", "result", "strand", "tensors", "where",
+                 "writes")
 
     def __init__(self, strand: Strand, function: Callable, tensors: tuple, writes: bool, name: str, where: str):
         self.strand, self.function, self.tensors, self.writes, self.name, self.where = (
             strand, function, tensors, writes, name, where)
+        self.model = strand.comm.model               # as it is now: `auto` must choose alike whenever a rank begins
         self.done = False
         self.result = self.future = None
         self.error: BaseException | None = None
@@ -92,7 +94,6 @@ class Strand(ABC):
         return endpoint
 
     def start(self, call: Callable, tensors: tuple, writes: bool, name: str) -> Handle:
-        self.twin.model = self.comm.model
         handle = self.handle(call, tensors, writes, name, user_line(2))
         self.unwaited[handle] = None
         self.enqueue(handle)
@@ -123,6 +124,7 @@ def carry_out(handle: Handle, where: str) -> None:
         handle.error = CommError(f"{handle.name}, started at {where}, was not begun: {first.name}, which was started "
                                  f"before it at {first.where}, failed: {first.error}")
         return
+    strand.twin.model = handle.model
     try:
         handle.result = handle.function(strand.twin, *handle.tensors)
     except Exception as error:  # noqa: BLE001 - raised again in wait(), on the line that wants the result
