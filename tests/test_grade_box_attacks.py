@@ -157,6 +157,24 @@ RUNS = {
                             "c.rank, c.world_size, c.model, c.shares_memory = comm.rank, 2, None, False\n"
                             "c.calling = lambda *a: 5\n"
                             "all_reduce(c, torch.ones(4))", failures.Forbidden, r"pslab\.collectives\.all_reduce"),
+    "hides it under a name": ("import types\nfrom pslab.collectives import all_reduce as f\n"
+                              "class C:\n    shares_memory, calling = False, staticmethod(lambda *a: 5)\n"
+                              "    rank, world_size = comm.rank, 2\n"
+                              "    def __getattr__(self, n): return getattr(comm, n)\n"
+                              "g = types.FunctionType(f.__code__, {**f.__globals__, '__name__': 'mine'})\n"
+                              "g.__defaults__, g.__kwdefaults__ = f.__defaults__, f.__kwdefaults__\n"
+                              "g(C(), torch.ones(4), algorithm='ring')",
+                              failures.Forbidden, r"pslab\.collectives\.\w+; this exercise"),
+    "borrows the face's code": ("import types, sys\nfrom pslab.collectives import all_reduce\nclass C: pass\nc = C()\n"
+                                "for n in ('send', 'recv', 'isend', 'irecv', 'now'):\n    f = getattr(comm, n)\n"
+                                "    g = {'sys': sys, '_look_for_rooms': lambda frame: None}\n"
+                                "    setattr(c, n, types.FunctionType(f.__code__, g, n, None, f.__closure__))\n"
+                                "c.rank, c.world_size, c.shares_memory, c.calling = comm.rank, 2, False, lambda *a: 5\n"
+                                "all_reduce(c, torch.ones(4), algorithm='ring')", failures.Forbidden,
+                                r"pslab\.collectives\.all_reduce"),
+    "borrows it for itself": ("import types, sys\nf = comm.now\n"
+                              "types.FunctionType(f.__code__, {'sys': sys}, 'now', None, f.__closure__)()",
+                              failures.Raised, "IndexError"),
     "opens its comm": ("cells = [c.cell_contents for c in comm.send.__closure__]\n"
                        "real = [c.__self__ for c in cells if hasattr(c, '__self__')]\nreal[0].world_size",
                        failures.Raised, "IndexError"),
@@ -170,7 +188,8 @@ RUNS = {
 }
 
 
-ALIKE = ("swallows that", "hides it in a class", "reads the judges", "forks")      # one guard in both worlds
+ALIKE = ("swallows that", "hides it in a class", "hides it under a name", "borrows the face's code",
+         "borrows it for itself", "reads the judges", "forks")      # one guard in both worlds
 
 
 @pytest.mark.parametrize(("name", "world"), [(name, world) for name in RUNS for world in ("sim", "process")

@@ -40,7 +40,6 @@ def _guarded(method):
     at = kept[0]
 
     def call(*args, **kwargs):
-        _look_for_rooms(sys._getframe(1))
         lent = []
         sys.audit("pslab.guard.lend", at, lent)
         return lent[0](*args, **kwargs)
@@ -49,7 +48,7 @@ def _guarded(method):
     return call
 
 
-BORROWER = next(part for part in _guarded.__code__.co_consts if getattr(part, "co_name", "") == "call")
+BORROWER = _guarded
 
 
 def _look_for_rooms(frame) -> None:

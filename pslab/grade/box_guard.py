@@ -54,7 +54,7 @@ class Guard:
         self.files: set[str] = set()                      # where the student's functions were written
 
     def install(self, borrower=None) -> None:
-        """borrower: the code that what was kept is lent to."""
+        """borrower: what was kept is lent to its inner function, unless another room of the kit is calling it."""
         handlers = {"import": self._on_import, "open": self._on_open, "os.listdir": self._on_list,
                     "os.scandir": self._on_list, "os.chdir": self._on_chdir, "os.kill": self._on_kill,
                     "os.killpg": self._on_kill, "os.fork": self._on_fork}
@@ -66,6 +66,9 @@ class Guard:
                   "sys._current_exceptions": self._on_frame, "object.__getattr__": self._on_attribute,
                   "gc.get_referents": self._on_frame}
         guard, strict, busy, kept, known = self, False, False, [], set()
+        home = getattr(borrower, "__globals__", None)         # the same code with other globals is somebody else's
+        inner = next((part for part in borrower.__code__.co_consts if hasattr(part, "co_code")), None) if home else None
+        room_at_work, frame_at = _looker(), sys._getframe
 
         def hook(event, args, get=handlers.get, frame_of=framed.get):
             nonlocal strict, busy, known
@@ -73,8 +76,13 @@ class Guard:
                 if event == _KEEP:
                     kept.append(args[0])
                     args[1].append(len(kept) - 1)
-                elif event == _LEND and sys._getframe(1).f_code is borrower:
-                    args[1].append(kept[args[0]])
+                elif event == _LEND:
+                    asker = frame_at(1)
+                    called = room_at_work(asker)
+                    if called:
+                        guard.refuse(f"called {called}; this exercise asks you to build it")
+                    elif asker.f_code is inner and asker.f_globals is home:
+                        args[1].append(kept[args[0]])
                 elif event == _REFUSE:
                     guard.refuse(args[0])
                 elif event == _SIGN:
@@ -230,6 +238,30 @@ def _shown(path: str) -> str:
     """The kit's own files by their place in the kit; others as they are."""
     root = os.path.dirname(os.path.dirname(_PACKAGE)) + os.sep
     return path.removeprefix(root)
+
+
+def _looker():
+    """A function: from a frame to 'pslab.room.function', the outermost of another room that is at work above it, or ''.
+
+    By name and by file, as a copy of a function may have any globals. It keeps to itself all that it needs.
+    """
+    ours, kit, cut = ("grade", "comm", "exercises"), _PACKAGE, len(_PACKAGE)   # exercises: programs around an answer
+
+    def room_at_work(frame) -> str:
+        called = ""
+        while frame is not None:
+            name, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
+            room = ""
+            if file.startswith(kit):
+                room = file[cut:].rpartition("/")[0].split("/")[0]           # '' for what lies beside the rooms
+            elif type(name) is str and name.startswith("pslab."):
+                room = name.split(".")[1]
+            if room and room not in ours:
+                called = f"pslab.{room}.{frame.f_code.co_name}"
+            frame = frame.f_back
+        return called
+
+    return room_at_work
 
 
 def _is_simulators(frame) -> bool:
