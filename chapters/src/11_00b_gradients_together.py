@@ -444,6 +444,9 @@ viz.bars(list(took), {"two processes": [1e3 * seconds for seconds in took.values
                 "overlapped": "hybrid"})
 
 # %% [markdown]
+# One after the other the two times add up. Overlapped, a step takes less than their sum and more than the longer of the
+# two: the last piece sticks out, and to add up and to copy what arrives takes the processors some of their time.
+#
 # ### One step late
 #
 # Overlap within a step always leaves the last piece over, and all of it where a model is one single layer. One can go
