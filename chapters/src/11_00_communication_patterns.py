@@ -1093,6 +1093,9 @@ viz.bars(list(found), {"two processes": list(found.values())}, unit="GB/s",
          title="All-reduce of 4 MB in two processes, measured")
 
 # %% [markdown]
+# This comparison holds for one machine only: the processes of `ProcessWorld` hand long tensors over in common memory,
+# while Gloo sends them through sockets, as it does between machines, where nobody has common memory.
+#
 # **On GPUs** the same fifteen lines run over NCCL, because `TorchWorld` has the same `comm`. The last cell starts them
 # with `torchrun`, one process a GPU, and measures NCCL's own all-reduce beside them.
 
@@ -1194,7 +1197,7 @@ else:
 
 # %%
 ten = cost.ring_all_reduce(25 * 10**6, 10)
-print(f"ring of ten:    {viz.sized(ten.busiest)} of {viz.sized(10**8)}, {ten.rounds} rounds")
+print(f"ring of ten:    {viz.sized(ten.busiest)} out of each port, {ten.rounds} rounds")
 print(f"three ranks:    ring {cost.ring_all_reduce(3, 3).rounds} rounds, "
       f"tree {cost.binomial_all_reduce(3, 3).rounds} rounds")
 
