@@ -8,7 +8,7 @@ import torch
 from collectives_async import LINK, alone, everything, judge_own_messages, mine, overlapped, same, sums
 
 from pslab import collectives, cost
-from pslab.collectives import all_reduce, broadcast
+from pslab.collectives import all_reduce, barrier, broadcast
 from pslab.comm import SimWorld
 
 
@@ -152,6 +152,19 @@ def test_a_thousand_ranks():
         return x[0]
 
     assert set(SimWorld(1024, trace=False).run(program).results) == {1023 * 512.0}
+
+
+def test_a_barrier_in_the_background_holds_up_its_wait_alone(engine):
+    def each(comm):
+        comm.compute(1.0 * comm.rank)
+        work = barrier(comm, async_op=True)
+        started_s = comm.now()
+        work.wait()
+        return started_s, comm.now()
+
+    for rank, (started_s, waited_s) in enumerate(SimWorld(3, link=LINK, engine=engine).run(each).results):
+        assert started_s == rank
+        assert waited_s >= 2.0
 
 
 def test_auto_goes_by_the_model_of_the_moment_of_the_start(engine):

@@ -231,6 +231,17 @@ def test_factors_turn_the_choice_round():
     assert cost.Fitted(LINK, 4, factors).fastest(10, K=8).algorithm == "recursive_doubling"
 
 
+def test_of_measured_times_within_five_percent_the_first_of_all_is_taken():
+    def chosen(slower):
+        seconds = {name: cost.all_reduce_s(name, 10, 4, LINK) for name in NAMES}
+        aim = {name: 2.0 for name in NAMES} | {"binomial": 1.0, "halving_doubling": slower}
+        factors = {name: ((40, aim[name] / seconds[name]),) for name in NAMES}
+        return cost.Fitted(LINK, 4, factors).fastest(10).algorithm
+
+    assert list(NAMES).index("halving_doubling") < list(NAMES).index("binomial")
+    assert [chosen(1.04), chosen(1.06), chosen(0.99)] == ["halving_doubling", "binomial", "halving_doubling"]
+
+
 def test_switches_are_where_the_choice_changes():
     model = cost.Fitted(LINK, 4)
     (first, short), (at, long) = model.switches(1_024, 1 << 20)
