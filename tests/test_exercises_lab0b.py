@@ -1,5 +1,7 @@
 """Lab 0B: its references against other sources of the same truth, and the cases that students are asked."""
 
+import textwrap
+
 import numpy as np
 import pytest
 import torch
@@ -118,6 +120,28 @@ def test_every_slip_of_error_feedback_shows_in_the_public_problems(seed):
         differ = [not lab0b_top_k._equal(p, lab0b_top_k.exchanged(p, slip)[0], lab0b_top_k.exchanged(p)[0])
                   for p in (alone, pair)]
         assert any(differ), slip
+
+
+def test_a_descent_that_fails_for_wrong_sums_is_told_as_those(repo_root):
+    e = exercises.get("0B.2")
+    criterion = next(c for c in e.criteria if c.name == "a descent that arrives")
+    unsigned = """
+        import torch
+
+        def sparse_sum(comm, name, gradient, k, residuals):
+            corrected = gradient + residuals.get(name, 0)
+            sent = torch.zeros_like(corrected)
+            at = torch.topk(corrected.abs(), min(k, len(corrected))).indices
+            sent[at] = corrected[at].abs()
+            residuals[name] = corrected - sent
+            work = comm.isend(sent, 1 - comm.rank) if comm.world_size == 2 else None
+            return sent if work is None else sent + comm.recv(1 - comm.rank)
+        """
+    with Box(Source.of_text(textwrap.dedent(unsigned)), preload=e.preload) as answers:
+        verdict = verdict_of(criterion, e, answers, cases("0B.2", "ann", "a secret")[0], strict=True)
+    assert not verdict.passed
+    assert verdict.expected == "the sum over all workers of what they sent"
+    assert verdict.misconception != "0B/does-not-arrive"
 
 
 @pytest.mark.parametrize("seed", range(4))
