@@ -98,6 +98,22 @@ def test_right_answers_pass_with_every_number_of_ranks_that_may_be_hidden(shippe
     assert report.passed, report.first_failure
 
 
+def test_other_roots_are_not_blamed_where_rank_0_fails_as_well():
+    told = verdict("0A.1", "from any root", {"broadcast": lambda comm, x, root: x.clone()})
+    assert not told.passed
+    assert told.misconception == "0/kept-its-own"
+    rotated = {"broadcast": lambda comm, x, root: x.clone() if root else _sent_by_0(comm, x)}
+    assert verdict("0A.1", "from any root", rotated).misconception == "0/wrong-rotation"
+
+
+def _sent_by_0(comm, x):
+    if comm.rank:
+        return comm.recv(0)
+    for other in range(1, comm.world_size):
+        comm.send(x, other)
+    return x.clone()
+
+
 # ---- what lab 0 shares ----------------------------------------------------------------------------------------------
 
 
