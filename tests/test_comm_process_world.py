@@ -47,6 +47,24 @@ def neighbours(comm, base):
     return y
 
 
+def looks(comm, numbers, cores):
+    """How long rank 0 is ready to sleep when it first looks for a tensor, in ms."""
+    from pslab.comm.process import endpoint as module
+
+    mine, asked, before = comm._endpoint, [], module.CORES
+    progress = mine.progress
+    module.CORES, mine.progress = cores, lambda timeout_ms: asked.append(timeout_ms) or progress(timeout_ms)
+    try:
+        if comm.rank == 0:
+            comm.recv(1, out=torch.empty(numbers))
+        else:
+            comm.send(torch.zeros(numbers), 0)
+    finally:
+        module.CORES = before
+        del mine.progress
+    return asked[0]
+
+
 # ---- what a run gives back ------------------------------------------------------------------------------------------
 
 def test_real_processes_stay_warm_between_runs(world):
@@ -54,6 +72,12 @@ def test_real_processes_stay_warm_between_runs(world):
     assert [(rank, size) for rank, size, _ in first] == [(0, 3), (1, 3), (2, 3)]
     assert len({pid for _, _, pid in first} | {os.getpid()}) == 4
     assert first == second
+
+
+def test_a_short_tensor_is_looked_for_without_sleeping_where_every_rank_has_a_core(pair):
+    assert pair.run(looks, 8192, 2).results[0] == 0
+    assert pair.run(looks, 8192, 1).results[0] > 0           # the sender may need this core
+    assert pair.run(looks, 8193, 2).results[0] > 0           # in pieces: waking up is short beside the copying
 
 
 def test_per_rank_arguments_and_results_of_every_kind(world):

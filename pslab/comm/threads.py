@@ -75,6 +75,7 @@ class ThreadHandle(Handle):
     """A handle that an endpoint can wait for, as for a message."""
 
     __slots__ = ()
+    short = False                   # see ProcessEndpoint.wait_until
 
     def call(self) -> str:
         return f"wait() of {self.name}"

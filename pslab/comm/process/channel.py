@@ -20,7 +20,6 @@ from ..errors import WireError
 from .incoming import Incoming
 from .memory import SLOTS
 
-INLINE_LIMIT = 32 * 1024
 _RX_BYTES = 128 * 1024
 
 

@@ -8,6 +8,7 @@ than PATIENCE_S is put on the notice board with the user's line, so that the cal
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections import deque
@@ -18,12 +19,14 @@ from ..errors import Wait, user_line
 from ..face import Endpoint, Link, Mail
 from ..threads import Threaded
 from . import board as notice
-from .channel import INLINE_LIMIT, Channel, Outgoing
-from .incoming import Incoming, LetterWait, RecvWork
+from .channel import Channel, Outgoing
+from .incoming import INLINE_LIMIT, Incoming, LetterWait, RecvWork
 from .meter import Meter
 from .tensors import Tensors
 
 PATIENCE_S = 0.05
+SPIN_S = 60e-6                # a core that sleeps takes about as long to wake up, which is twice what a short message takes
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
@@ -126,9 +129,16 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
         return bool(ready)
 
     def wait_until(self, waited, timeout_s: float | None) -> None:
-        """Make progress until `waited.done`; TimeoutError after timeout_s."""
+        """Make progress until `waited.done`; TimeoutError after timeout_s.
+
+        Where every rank has a core of its own, a short tensor is first looked for without sleeping. It is no gain for
+        long ones, whose bytes take longer than that, nor where the one who should send needs this core.
+        """
         since_s = time.monotonic()
         patience_s, marked = PATIENCE_S, False
+        if waited.short and self.world_size <= CORES:
+            while not waited.done and time.monotonic() - since_s < SPIN_S:
+                self.progress(0)
         while not waited.done:
             if self.late_error is not None:
                 error, self.late_error = self.late_error, None

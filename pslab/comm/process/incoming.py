@@ -17,6 +17,7 @@ from .. import arrays, wire
 from ..face import Mail, Work
 from ..tags import label
 
+INLINE_LIMIT = 32 * 1024      # payloads up to here follow their header through the socket
 _SCRATCH_BYTES = 256 * 1024
 
 
@@ -73,6 +74,11 @@ class RecvWork(Work):
             self.out = arrays.tensor_of(self.array, self.name)
         return self.out
 
+    @property
+    def short(self) -> bool:
+        """Whether it is known to come in one piece, behind its header."""
+        return self.array is not None and self.array.nbytes <= INLINE_LIMIT
+
     def call(self) -> str:
         return f"{label(self.tag)}()" if self.control else f"recv(src={self.src}, tag={label(self.tag)})"
 
@@ -85,6 +91,7 @@ class LetterWait:
     """Waiting for mail of one group."""
 
     peer = None
+    short = False
 
     def __init__(self, box: deque, timeout_s: float | None):
         self.box, self.timeout_s = box, timeout_s

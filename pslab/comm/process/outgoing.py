@@ -16,6 +16,7 @@ from ..tags import label
 class SendWork(Work):
     """Done when the buffer is free and, where asked for, the receiver has answered."""
 
+    short = False
     __slots__ = ("control", "dst", "endpoint", "error", "kept", "leave_s", "lent", "owed", "tag")
 
     def __init__(self, endpoint, dst: int, tag: int, owed: int, control: bool):

@@ -14,8 +14,8 @@ from collections import deque
 
 from .. import arrays, wire
 from . import board as notice
-from .channel import INLINE_LIMIT, Channel, Outgoing
-from .incoming import Incoming, RecvWork
+from .channel import Channel, Outgoing
+from .incoming import INLINE_LIMIT, Incoming, RecvWork
 from .outgoing import SendWork, flags_of
 
 
