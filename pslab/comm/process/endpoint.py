@@ -25,7 +25,7 @@ from .meter import Meter
 from .tensors import Tensors
 
 PATIENCE_S = 0.05
-SPIN_S = 60e-6                # a core that sleeps takes about as long to wake up, which is twice what a short message takes
+SPIN_S = 60e-6                # a sleeping core takes as long to wake up, which is twice what a short message takes
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
