@@ -85,17 +85,23 @@ def test_a_thread_s_lateness_is_its_own(clock):
 
 
 def lateness_and_barriers(comm):
-    """Sleeps over the moment of delivery, as a rank without a core would; then what its meter says."""
+    """Comes back 0.1 s after the moment of delivery, as a rank without a core would; then what its meter says."""
     import time
-    m, seen, real = comm._endpoint.meter, [], comm._endpoint.progress
+    endpoint = comm._endpoint
+    m, seen, real = endpoint.meter, [], endpoint.hold_until
+
+    def late(moment_s, since_s=0.0):
+        time.sleep(max(moment_s - time.monotonic(), 0) + 0.1)
+        real(moment_s, since_s)
+
     for _ in range(2):
         if comm.rank == 0:
             comm.send(torch.zeros(1000), 1)
         else:
-            comm._endpoint.progress = lambda ms: time.sleep(0.05) or real(0)
+            endpoint.hold_until = late
             comm.recv(0)
-            del comm._endpoint.progress
-            seen.append(time.monotonic() - m.now_s())
+            del endpoint.hold_until
+            seen.append(time.monotonic() - m.now_s())           # what passes between the two makes it less, never more
             comm.isend(torch.zeros(10), 0).wait()
             seen.append(time.monotonic() - m.now_s())
         if comm.rank == 0:

@@ -25,6 +25,7 @@ from .meter import Meter
 from .tensors import Tensors
 
 PATIENCE_S = 0.05
+NAP_S = 100e-6                # the rest of a wait, in which no poll can sleep
 SPIN_S = 60e-6                # a sleeping core takes as long to wake up, which is twice what a short message takes
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
@@ -184,7 +185,9 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
         """
         since_s = since_s or self.meter.now_s()
         while (left_s := moment_s - time.monotonic()) > 0:
-            self.progress(max(left_s * 1000, 0.01) if left_s > 0.001 else 0)
+            whole_ms = int(left_s * 1000)                # poll rounds up to whole milliseconds: it would come back late
+            if not self.progress(whole_ms) and not whole_ms:
+                time.sleep(min(left_s, NAP_S))
         self.meter.waited(since_s, moment_s)
 
     def flush(self) -> None:
