@@ -6,6 +6,8 @@
     DataServer, serve_data, DataWorker      ranks that hold the rows and hand them out
     compare_feeding(...)                    data servers against a partitioned data set, in bytes and in time
     allreduce_sgd(comm, model, loss_sum, batches, lr=0.1)       any model: mini-batch SGD with an all-reduce, alone
+
+    Pace                                    how long a worker computes at a step: straggler profiles (spend: takes it)
 """
 
 from pslab.ps import SGD, AdaGrad
@@ -16,11 +18,12 @@ from .data_server import DataServer, DataWorker, serve_data
 from .feeding import Feeding, compare_feeding
 from .job import Given, Job, tables_of
 from .losses import LOSSES
+from .pace import Pace, spend
 from .run import JobResult, run_job, train_program
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .trainer import Trainer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam",
-           "AllReduceSteps", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Momentum", "Trainer",
-           "allreduce_sgd", "busiest_port", "compare_feeding", "port_bytes", "run_job", "serve_data", "tables_of",
-           "train_program"]
+           "AllReduceSteps", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Momentum", "Pace",
+           "Trainer", "allreduce_sgd", "busiest_port", "compare_feeding", "port_bytes", "run_job", "serve_data",
+           "spend", "tables_of", "train_program"]
