@@ -9,6 +9,10 @@
 
 A stage that fails does not stop the others; the exit status is 0 only when all of them passed.
 A test stage that runs no test has failed: an empty result is not a good one.
+
+Tests of real processes share the machine with another test and with whatever else runs there. A test that fails is
+therefore run once more, alone; if it passes then, it is named at the end and does not fail the stage. More than
+SECOND_CHANCES failures in a stage are not an accident, and nothing is run again.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+SECOND_CHANCES = 5
 NOTEBOOK_FOLDERS = ("chapters", "labs", "solutions")
 # One thread a process: two test processes with up to four ranks each share a small machine.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
@@ -45,6 +50,9 @@ class Outcome:
     failed: int = 0
     errors: int = 0
     skips: list[str] = field(default_factory=list)
+    second: list[str] = field(default_factory=list)  # tests that failed beside others and passed alone
+    ran: set[str] = field(default_factory=set)
+    bad_tests: dict[str, str] = field(default_factory=dict)  # name of each test that failed: its file
     problems: list[str] = field(default_factory=list)  # what went wrong besides single tests, each counted as an error
 
     @property
@@ -87,6 +95,8 @@ def run_stage(stage: Stage) -> Outcome:
             status = run_limited([*command, *extra], max(1.0, deadline - time.monotonic()))
             if stage.is_pytest:
                 read_report(report, outcome)
+            if status == 1 and 0 < len(outcome.bad_tests) <= SECOND_CHANCES:
+                status = run_again(command, outcome, max(1.0, deadline - time.monotonic()))
         if status is None:
             outcome.problems.append(f"{name_of(command)} stopped after {stage.limit_s:.0f} s")
         elif status != 0 and not (outcome.failed or outcome.errors):
@@ -95,6 +105,31 @@ def run_stage(stage: Stage) -> Outcome:
         elif status == 0 and not stage.is_pytest:
             outcome.passed += 1
     return outcome
+
+
+def run_again(command: tuple[str, ...], outcome: Outcome, limit_s: float) -> int | None:
+    """Run the tests that failed once more, alone, and note in `outcome` which of them pass; the new exit status."""
+    names = list(outcome.bad_tests)
+    print(f"\n{f' again, alone: {counts([outcome])} ':-^100}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "junit.xml"
+        status = run_limited([*alone(command, outcome), f"--junitxml={report}", "-o", "junit_family=xunit1"], limit_s)
+        second = Outcome()
+        read_report(report, second)
+    still = [name for name in names if name in second.bad_tests or name not in second.ran]
+    outcome.second = [name for name in names if name not in still]
+    outcome.passed += len(outcome.second)
+    outcome.errors = min(second.errors, len(still))
+    outcome.failed = len(still) - outcome.errors
+    return status
+
+
+def alone(command: tuple[str, ...], outcome: Outcome) -> list[str]:
+    """The command for the tests that failed: pytest remembers them; of a notebook, all cells run again."""
+    kept = [part for part in command if part not in ("-n2", "--dist", "loadfile")]
+    if "--nbval" not in command:
+        return [*kept, "--last-failed", "--last-failed-no-failures=none"]
+    return [*(part for part in kept if not part.endswith(".ipynb")), *sorted(set(outcome.bad_tests.values()))]
 
 
 def name_of(command: tuple[str, ...]) -> str:
@@ -132,14 +167,17 @@ def read_report(report: Path, outcome: Outcome) -> None:
         outcome.problems.append("pytest wrote no report")
         return
     for case in ElementTree.parse(report).getroot().iter("testcase"):
-        kinds = {child.tag for child in case}
+        kinds, name = {child.tag for child in case}, f"{case.get('classname')}.{case.get('name')}"
+        outcome.ran.add(name)
+        if kinds & {"error", "failure"}:
+            outcome.bad_tests[name] = case.get("file", "")
         if "error" in kinds:
             outcome.errors += 1
         elif "failure" in kinds:
             outcome.failed += 1
         elif "skipped" in kinds:
             reason = case.find("skipped").get("message", "no reason given")
-            outcome.skips.append(f"{case.get('classname')}.{case.get('name')}: {reason}")
+            outcome.skips.append(f"{name}: {reason}")
         else:
             outcome.passed += 1
 
@@ -155,6 +193,11 @@ def summarise(outcomes: dict[str, tuple[Outcome, float]], seconds: float) -> int
     if skips:
         print("\nDid not run:")
         for line in skips:
+            print(f"  {line}")
+    second = [line for outcome, _ in outcomes.values() for line in outcome.second]
+    if second:
+        print("\nFailed beside other tests, passed alone:")
+        for line in second:
             print(f"  {line}")
     everything = [outcome for outcome, _ in outcomes.values()]
     print(f"{f' {counts(everything)} in {seconds:.2f}s ':=^100}")

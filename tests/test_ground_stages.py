@@ -17,7 +17,7 @@ def house(tmp_path, monkeypatch):
 
 
 def pytest_stage(path, limit_s=60.0):
-    return Stage("unit", ((sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)),), limit_s, True)
+    return Stage("unit", ((sys.executable, "-m", "pytest", "-q", str(path)),), limit_s, True)
 
 
 def last_line(outcome, capsys):
@@ -90,6 +90,47 @@ def test_every_command_of_a_stage_runs_and_each_failure_is_named(house, capsys):
     status, line, said = last_line(outcome, capsys)
     assert (status, line) == (1, "1 passed, 2 errors in 1.00s")
     assert "exit status 3" in said
+
+
+SOMETIMES = """
+import pathlib
+def test_good(): pass
+def test_bad(): assert 1 == 2
+def test_disturbed():
+    count = pathlib.Path(__file__).with_name('count')
+    count.write_text(count.read_text() + 'x' if count.exists() else 'x')
+    assert len(count.read_text()) > 1
+"""
+
+
+def test_a_test_that_fails_is_run_once_more_alone(house, capsys):
+    (house / "test_a.py").write_text(SOMETIMES.replace("1 == 2", "1 == 1"))
+    status, line, said = last_line(run_all.run_stage(pytest_stage(house)), capsys)
+    assert (status, line) == (0, "3 passed in 1.00s")
+    assert "Failed beside other tests, passed alone:\n  test_a.test_disturbed\n" in said
+    assert (house / "count").read_text() == "xx"
+
+
+def test_what_fails_alone_too_has_failed(house, capsys):
+    (house / "test_a.py").write_text(SOMETIMES)
+    status, line, said = last_line(run_all.run_stage(pytest_stage(house)), capsys)
+    assert (status, line) == (1, "1 failed, 2 passed in 1.00s")
+    assert "passed alone:\n  test_a.test_disturbed\n" in said
+
+
+def test_many_failures_are_no_accident(house, capsys):
+    tests = "".join(f"def test_{i}(): assert pathlib.Path(__file__ + '{i}').exists() or "
+                    f"pathlib.Path(__file__ + '{i}').touch()\n" for i in range(run_all.SECOND_CHANCES + 1))
+    (house / "test_a.py").write_text("import pathlib\n" + tests)
+    status, line, said = last_line(run_all.run_stage(pytest_stage(house)), capsys)
+    assert (status, line) == (1, f"{run_all.SECOND_CHANCES + 1} failed in 1.00s")
+    assert "again" not in said
+
+
+def test_of_a_notebook_all_cells_are_run_again():
+    command = ("python", "-m", "pytest", "--nbval", "-n2", "--dist", "loadfile", "a.ipynb", "b.ipynb")
+    outcome = run_all.Outcome(bad_tests={"b.Cell 3": "b.ipynb", "b.Cell 4": "b.ipynb"})
+    assert run_all.alone(command, outcome) == ["python", "-m", "pytest", "--nbval", "b.ipynb"]
 
 
 def test_the_stages_cover_what_make_test_promises():
