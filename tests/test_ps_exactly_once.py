@@ -102,7 +102,7 @@ def test_one_memory_for_all_workers_is_caught(monkeypatch):
 
     def shared(self, *args, **kwargs):
         made(self, *args, **kwargs)
-        self._seen = dict.fromkeys(self.workers, Seen())
+        self._senders.writes = dict.fromkeys(self.workers, Seen())
     monkeypatch.setattr(KVServer, "__init__", shared)
     with pytest.raises(AssertionError, match="seed"):
         play_all()

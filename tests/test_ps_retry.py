@@ -22,18 +22,18 @@ def test_memory_of_a_sender_is_bounded_after_10_000_pushes():
     server, chance = KVServer([table], 0, 1, [0]), random.Random(1)
     numbers, most = list(range(1, 10_001)), 0
     numbers.sort(key=lambda number: number + chance.randrange(200))
-    before = len(pickle.dumps(server._seen))
+    before = len(pickle.dumps(server._senders.writes))
     for number in numbers:
         for _ in range(1 + (chance.random() < 0.2)):
             [(_, ack)] = server.handle(Mail(0, "push", {"t": 0, "q": number, "n": 0, "c": 0, "r": [2, 1]},
                                             [np.ones((1, 1), np.float32)]), 0.0)
             assert (ack.kind, ack.meta) == ("ack", {"q": number})
-        most = max(most, len(server._seen[0].above))
+        most = max(most, len(server._senders.writes[0].above))
     assert server.rows("t")[2] == -10_000
     assert server.stats()["repeats"] > 1500
     assert 0 < most < 400
-    assert (server._seen[0].mark, server._seen[0].above) == (10_000, set())
-    assert len(pickle.dumps(server._seen)) < before + 16
+    assert (server._senders.writes[0].mark, server._senders.writes[0].above) == (10_000, set())
+    assert len(pickle.dumps(server._senders.writes)) < before + 16
 
 
 def test_a_worker_does_not_run_past_the_servers_window():

@@ -27,8 +27,9 @@ import numpy as np
 from pslab.comm import Comm, Mail
 
 from .clocks import GONE, Clocks
-from .dedup import Seen
 from .requests import Again, Asked, Refused, Request, parse, whole
+from .rounds import Rounds
+from .senders import Senders
 from .shard import Arena, Part, Shard
 from .tables import TableConfig, check_tables
 
@@ -50,10 +51,8 @@ class KVServer:
         self.rank = len(self.workers) + index if rank is None else rank
         self.shards = [Shard(table, index, num_servers) for table in check_tables(tables)]
         self._clocks = Clocks(self.workers)
-        self._seen = {worker: Seen() for worker in self.workers}       # pushes and inits
-        self._pulled = {worker: Seen() for worker in self.workers}
-        self._parked: dict[int, list[Asked]] = {}                      # pulls that are ahead, by the clock they need
-        self._overtaking: list[Asked] = []                             # pulls that came before their worker's writes
+        self._senders = Senders(self.workers, self._clocks)
+        self._rounds = Rounds(self.shards, self._clocks, self._senders, self._answer)
         self._now_s, self._stay_until_s = 0.0, {}                      # until when each worker may ask again
         self._reports_to = self.workers[index::num_servers]
         self._arena = Arena()
@@ -71,7 +70,7 @@ class KVServer:
             return []
         self._arena.reset()
         try:
-            if mail.src not in self._seen:
+            if mail.src not in self._senders.writes:
                 raise Refused(f"rank {mail.src} is no worker of this server; its workers are {self.workers}")
             act = self._actions.get(mail.kind)
             if act is None:
@@ -124,7 +123,7 @@ class KVServer:
         new = self._is_new(mail, request, clock)
         if new:
             request.shard.counts["pushes"] += 1
-            request.shard.record(clock, Part(mail.src, request.number, request.where, request.vals))
+            self._rounds.record(request.shard, clock, Part(mail.src, request.number, request.where, request.vals))
         return self._written(mail, request, new)
 
     def _init(self, mail: Mail) -> list[tuple[int, Mail]]:
@@ -139,16 +138,13 @@ class KVServer:
         request, clock = parse(mail, self.shards), whole(mail, "c")
         life = whole(mail, "n") if "n" in mail.meta else 0
         asked = Asked(mail.src, life, clock, whole(mail, "w") if "w" in mail.meta else 0, request)
-        pulled = self._pulled[mail.src]
-        repeat = pulled.is_repeat(life, request.number)
-        self._check_sender(mail, life, pulled, repeat, request.number)
+        new = self._senders.note_pull(mail, life, request.number)
         self._count(request)
-        if repeat:
+        if not new:
             self._repeats += 1
             return self._pull_again(asked)
-        pulled.note(life, request.number)
         request.shard.counts["pulls"] += 1
-        return self._answer_or_park(asked)
+        return self._rounds.take(asked)
 
     def _clock(self, mail: Mail) -> list[tuple[int, Mail]]:
         clock = whole(mail, "c")
@@ -173,41 +169,17 @@ class KVServer:
 
     _actions = {"push": _push, "pull": _pull, "init": _init, "clock": _clock, "bye": _bye}     # noqa: RUF012
 
-    # ---- rounds ---------------------------------------------------------------------------------------------------
-
     def _rise(self) -> list[tuple[int, Mail]]:
-        """The smallest clock rose: answer the pulls that waited for it, close the rounds now behind, clock by clock.
-
-        The clock can jump when a worker leaves; a pull at clock c still sees the rounds up to c - 1 and not round c.
-        """
-        low, out = self._clocks.min_clock, []
-        waiting = {clock for shard in self.shards for clock in shard.rounds}.union(self._parked)
-        for clock in sorted(clock for clock in waiting if clock <= low):
-            out += [(asked.src, self._answer(asked)) for asked in self._parked.pop(clock, [])]
-            if clock < low:
-                for _, answer in out:                       # a view of rows that this round is about to change
-                    answer.tensors = [tensor.copy() for tensor in answer.tensors]
-                for shard in self.shards:
-                    shard.close(clock)
+        """The smallest clock rose: rounds close, pulls are answered, and the workers reported to hear of it."""
+        out, low = self._rounds.rise(), self._clocks.min_clock
         here = [worker for worker in self._reports_to if not self._clocks.has_left(worker)]
         return out + [(worker, Mail(self.rank, "min", {"c": low})) for worker in here]
 
     # ---- answers --------------------------------------------------------------------------------------------------
 
-    def _answer_or_park(self, asked: Asked) -> list[tuple[int, Mail]]:
-        rule = asked.request.shard.config.consistency
-        if asked.after_write and not self._seen[asked.src].has_all(asked.life, asked.after_write):
-            self._overtaking.append(asked)
-        elif not rule.may_read(asked.clock, self._clocks.min_clock):
-            self._parked.setdefault(asked.clock - rule.staleness, []).append(asked)
-        else:
-            return [(asked.src, self._answer(asked))]
-        return []
-
     def _pull_again(self, asked: Asked) -> list[tuple[int, Mail]]:
         """A pull that came before: its answer was lost, or waits here, or was read and this is an echo."""
-        waiting = [other for group in (*self._parked.values(), self._overtaking) for other in group]
-        if any(asked[:2] == other[:2] and asked.request.number == other.request.number for other in waiting):
+        if self._rounds.waits(asked):
             return [(asked.src, Again(self.rank, "min", {"c": self._clocks.min_clock}))]     # it shows that one is here
         if asked.clock < self._clocks.of[asked.src]:
             return []                                       # a worker that asks again has not gone on
@@ -228,41 +200,17 @@ class KVServer:
     def _written(self, mail: Mail, request: Request, new: bool) -> list[tuple[int, Mail]]:
         """The acknowledgement of a push or init, and the pulls that waited for it."""
         out = self._reply(mail, "ack", _to_life(mail.meta["n"], {"q": request.number}), not new)
-        if new and self._overtaking:
-            waiting, self._overtaking = self._overtaking, []
-            for asked in waiting:
-                if asked.life >= self._seen[asked.src].incarnation:
-                    out += self._answer_or_park(asked)
-        return out
+        return out + self._rounds.written() if new else out
 
     def _reply(self, mail: Mail, kind: str, meta: dict, again: bool = False) -> list[tuple[int, Mail]]:
         return [(mail.src, (Again if again else Mail)(self.rank, kind, meta))]
 
-    # ---- who may write --------------------------------------------------------------------------------------------
-
     def _is_new(self, mail: Mail, request: Request, clock: int | None) -> bool:
-        """Note a push or init and count its bytes; False when it was recorded before. Refuses senders of the past."""
-        seen, life = self._seen[mail.src], whole(mail, "n")
-        repeat = seen.is_repeat(life, request.number)
-        self._check_sender(mail, life, seen, repeat, request.number)
-        if repeat:
-            self._count(request)
-            self._repeats += 1
-            return False
-        if clock is not None and clock < self._clocks.of[mail.src]:
-            raise Refused(f"push stamped {clock} by worker {mail.src}, whose clock is {self._clocks.of[mail.src]}: "
-                          f"that round may be closed")
-        seen.note(life, request.number)
+        """Note a push or init and count its bytes; False when it was recorded before."""
+        new = self._senders.note_write(mail, whole(mail, "n"), request.number, clock)
         self._count(request)
-        return True
-
-    def _check_sender(self, mail: Mail, life: int, seen: Seen, repeat: bool, number: int) -> None:
-        if life < seen.incarnation:
-            raise Refused(f"incarnation {life} of worker {mail.src} was replaced by {seen.incarnation}")
-        if self._clocks.has_left(mail.src) and not repeat:
-            raise Refused(f"{mail.kind} from worker {mail.src} after its goodbye")
-        if not seen.fits(life, number):
-            raise Refused(f"q={number} of worker {mail.src}: more than {seen.WINDOW} before it are missing")
+        self._repeats += not new
+        return new
 
     def _count(self, request: Request) -> None:
         request.shard.counts["keys_in_bytes"] += request.keys_bytes

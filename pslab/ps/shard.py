@@ -74,13 +74,6 @@ class Shard:
         self.rows[at] = vals
         self.state[:, at] = self.config.rule.new_state(len(where), self.config.dim)
 
-    def record(self, clock: int, part: Part) -> None:
-        """A push arrived: it waits for its round, or is a step of its own, numbered in the order of arrival."""
-        if self.config.consistency.in_rounds:
-            self.rounds.setdefault(clock, []).append(part)
-        else:
-            self.step(part.where, part.vals, t=self.counts["steps"] + 1)
-
     def close(self, clock: int) -> None:
         """End a round: join its parts in rank order, sum equal keys, take one step."""
         parts = self.rounds.pop(clock, None)

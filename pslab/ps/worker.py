@@ -21,10 +21,10 @@ from .cached import CachedTable
 from .inbox import Inbox
 from .keys import as_keys, as_vals, distinct, sum_equal
 from .pulls import PendingPull, target_of
-from .retry import LONGEST, Outbox
+from .retry import Outbox
 from .tables import TableConfig, check_tables
+from .worker_rounds import WorkerRounds
 
-_STAY = 8           # a server is asked to stay for so many of the longest waits between two tries
 _COUNTS = ("inits", "pulls", "pushes", "keys_out_bytes", "keys_in_bytes", "vals_out_bytes", "vals_in_bytes")
 
 
@@ -65,6 +65,7 @@ class KVWorker:
         reporter = self.servers[comm.rank % len(self.servers)]  # it is asked how far the others are
         self._inbox = Inbox(comm, self._outbox, (table.consistency for _, table, _ in self._tables.values()),
                             incarnation, clock, reporter, self._stats)
+        self._rounds = WorkerRounds(comm, self.servers, self._outbox, self._inbox)
         self._until = self._inbox.until
 
     # ---- requests -------------------------------------------------------------------------------------------------
@@ -156,18 +157,7 @@ class KVWorker:
         Waits until its own pushes are acknowledged, then until no worker is more than the staleness behind (BSP: 0).
         """
         self._check_open()
-        self._until(lambda: not self._inbox.unacknowledged, None, "acknowledgements")
-        if self._outbox.retry_s is not None:        # the clock letter must not overtake a pull of this round
-            self._until(lambda: not self._outbox.waits_for("rows"), None, "rows of its pulls")
-        self._inbox.clock += 1
-        for server in self.servers:
-            if self._outbox.retry_s is None:
-                self.comm.post(server, "clock", {"c": self._inbox.clock})
-            else:
-                self._outbox.tell(server, "min", "clock", {"c": self._inbox.clock, "a": True})
-        self._until(lambda: self._inbox.may_begin() and not self._outbox.waits_for("min"), None,
-                    "clocks of the other workers")
-        return self._inbox.clock
+        return self._rounds.end_round()
 
     def goodbye(self) -> None:
         """Leave: wait for all own requests, tell every server, wait for its answer. Further requests are refused.
@@ -176,21 +166,9 @@ class KVWorker:
         """
         if self._closed:
             return
-        self._until(lambda: not self._outbox.waits_for(), None, "answers to its last requests")
+        self._rounds.finish_requests()
         self._closed = True
-        retry_s = self._outbox.retry_s
-        for server in self.servers:
-            self._outbox.tell(server, "bye", "bye", {} if retry_s is None else {"s": _STAY * LONGEST * retry_s})
-        try:
-            self._until(lambda: not self._outbox.waits_for(), None, "the servers' goodbye")
-        except TimeoutError:
-            if retry_s is None:
-                raise
-            # Every request of this worker was answered: a server that is silent now heard the goodbye, stayed as long
-            # as it was asked to, and ended, while each of its answers was lost.
-        if retry_s is not None:
-            for server in self.servers:
-                self.comm.post(server, "bye")       # it need not stay any longer; when this is lost, it stays in vain
+        self._rounds.leave()
 
     close = goodbye
 
