@@ -85,6 +85,30 @@ class Pieces:
         return self.row[first * self.short + min(first, self.longer):end * self.short + min(end, self.longer)]
 
 
+class Strips:
+    """The same K pieces, `length` elements of each at a time: each element keeps its owner and its order of summing.
+
+        pieces  0 1 2 3 | 4 5 6 | 7 8 9      strips of 2:  0 1 | 4 5 | 7 8      2 3 | 6 | 9
+    """
+
+    def __init__(self, pieces: Pieces, length: int):
+        self.pieces, self.length = pieces, length
+
+    def __iter__(self):
+        for start in range(0, len(self.pieces[0]), self.length):
+            yield Strip(self.pieces, slice(start, start + self.length))
+
+
+class Strip:
+    """One of them; asked for its pieces as they are."""
+
+    def __init__(self, pieces: Pieces, part: slice):
+        self.pieces, self.part = pieces, part
+
+    def __getitem__(self, i: int) -> Flat:
+        return self.pieces[i][self.part]
+
+
 def kit_pieces(comm, pieces: Pieces) -> list[Flat] | None:
     """Two pieces in memory that is sent from without staging; None where that would save nothing.
 

@@ -16,13 +16,24 @@ the same bits, even where floating-point sums depend on the order.
 from __future__ import annotations
 
 from .all_gather import ring_gather
-from .chunks import Flat, Pieces, as_mean, kit_pieces
+from .chunks import Flat, Pieces, Strips, as_mean, kit_pieces
 from .reduce_scatter import ring_reduce
+
+STRIPS_FROM_BYTES, STRIP_BYTES = 32 << 20, 4 << 20
 
 
 def ring(comm, row: Flat, op: str, ranks: int, tag: int) -> None:
     """All-reduce `row` in place, and divide it by `ranks`."""
     pieces = Pieces(row, comm.world_size)
+    if comm.world_size == 2 and row.nbytes >= STRIPS_FROM_BYTES and comm.stages(pieces[0]):
+        # What is passed through shared memory twice is still in the cache the second time: a tenth faster.
+        for strip in Strips(pieces, STRIP_BYTES // row.itemsize // 2):
+            _ring(comm, strip, op, ranks, tag)
+    else:
+        _ring(comm, pieces, op, ranks, tag)
+
+
+def _ring(comm, pieces: Pieces, op: str, ranks: int, tag: int) -> None:
     scratch = kit_pieces(comm, pieces)
     mine = ring_reduce(comm, pieces, op, tag, scratch)
     as_mean(mine, ranks)                                 # each owner divides its own piece: P/K divisions, not P
