@@ -10,6 +10,9 @@
     synthetic.py   a log with a planted teacher, so that the best reachable AUC is known
     movielens.py   MovieLens-100K read as clicks
     criteo.py      Criteo's click logs, streamed from disk
+    sparse.py      labelled sparse rows; libsvm.py reads them from a file as a stream; a9a.py: the data set
+    ratings.py     MovieLens-100K as ratings, split u1
+    digits.py      scikit-learn's handwritten digits
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K into the user's cache, when asked to
     sources.py     load(): one door to all of them
@@ -45,6 +48,17 @@ _WHERE = {
     "MOVIELENS_TERMS": "fetch",
     "MOVIELENS_URL": "fetch",
     "fetch_movielens": "fetch",
+    "LibsvmFile": "libsvm",
+    "SparseRows": "sparse",
+    "share_of": "sparse",
+    "SparseData": "a9a",
+    "sparse_data": "a9a",
+    "RatingData": "ratings",
+    "Ratings": "ratings",
+    "rating_data": "ratings",
+    "DigitData": "digits",
+    "digit_data": "digits",
+    "a9a_folder": "folders",
     "Partition": "feeding",
     "auc": "metrics",
     "log_loss": "metrics",
@@ -58,18 +72,26 @@ __all__ = [
     "ClickLog",
     "CriteoReader",
     "DataError",
+    "DigitData",
     "FeatureSpec",
     "FetchError",
     "JaggedTensor",
     "KeyedJaggedTensor",
+    "LibsvmFile",
     "MissingData",
     "Partition",
+    "RatingData",
+    "Ratings",
+    "SparseData",
+    "SparseRows",
+    "a9a_folder",
     "auc",
     "cache_folder",
     "concat_batches",
     "criteo_click_log",
     "criteo_folder",
     "data_list",
+    "digit_data",
     "fetch_movielens",
     "item_click_rate_baseline",
     "load",
@@ -77,19 +99,35 @@ __all__ = [
     "movielens_click_log",
     "movielens_folder",
     "normalised_entropy",
+    "rating_data",
+    "share_of",
+    "sparse_data",
     "synthetic_click_log",
 ]
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
+    from pslab.data.a9a import SparseData, sparse_data
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
     from pslab.data.criteo import CriteoReader, criteo_click_log
+    from pslab.data.digits import DigitData, digit_data
     from pslab.data.feeding import Partition
     from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
-    from pslab.data.folders import DataError, MissingData, cache_folder, criteo_folder, data_list, movielens_folder
+    from pslab.data.folders import (
+        DataError,
+        MissingData,
+        a9a_folder,
+        cache_folder,
+        criteo_folder,
+        data_list,
+        movielens_folder,
+    )
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
+    from pslab.data.libsvm import LibsvmFile
     from pslab.data.metrics import auc, log_loss, normalised_entropy
     from pslab.data.movielens import item_click_rate_baseline, movielens_click_log
+    from pslab.data.ratings import RatingData, Ratings, rating_data
     from pslab.data.sources import load
+    from pslab.data.sparse import SparseRows, share_of
     from pslab.data.synthetic import synthetic_click_log
 
 

@@ -2,7 +2,8 @@
 
     $PSLAB_DATA/ml-100k/          a folder that you name; looked at first, never written
     <cache>/ml-100k/              where `pslab data fetch` puts it; $PSLAB_CACHE, or the user's cache folder
-    .../criteo/                   beside it in either place; it is yours to put there
+    .../a9a/                      beside it in either place, and fetched in the same way
+    .../criteo/                   the same; it is yours to put there
 
 Nothing here needs torch or NumPy.
 """
@@ -15,6 +16,7 @@ import platformdirs
 
 MOVIELENS_FOLDER = "ml-100k"
 CRITEO_FOLDER = "criteo"
+A9A_FOLDER, A9A_FILES = "a9a", ("a9a", "a9a.t")
 CRITEO_FILES = re.compile(r"(day_\d+|.*\.(tsv|txt))(\.gz)?")
 MOVIELENS_FILES = ("u.data", "u.genre", "u.info", "u.item", "u.user")  # those that are read
 
@@ -72,6 +74,17 @@ def criteo_folder() -> Path:
                       f"{CRITEO_FOLDER}/")
 
 
+def a9a_folder() -> Path:
+    """The first place that holds a9a/; MissingData says where was looked, and what to do."""
+    places = places_of(A9A_FOLDER)
+    for folder in places.values():
+        if folder.is_dir():
+            return folder
+    looked = " and ".join(f"{folder} ({name})" for name, folder in places.items())
+    raise MissingData(f"a9a is not on this machine: looked for {looked}. Run `pslab data fetch a9a`, or let PSLAB_DATA "
+                      f"name the folder that holds {A9A_FOLDER}/")
+
+
 def data_list() -> list[dict[str, str]]:
     """What is where: one {name, state, place, note} per data set and place; looks at file names only."""
     found = [{"name": "synthetic", "state": "built in", "place": "-", "note": "made from a seed, needs nothing"}]
@@ -89,4 +102,11 @@ def data_list() -> list[dict[str, str]]:
         state = "present" if files else "empty" if folder.is_dir() else "absent"
         note = "" if files else "put day_0.gz, train.txt or the like there"
         found.append({"name": "criteo", "state": state, "place": f"{folder} ({source})", "note": note})
+    for source, folder in places_of(A9A_FOLDER).items():
+        missing = [name for name in A9A_FILES if not (folder / name).is_file()]
+        if not folder.is_dir():
+            state, note = "absent", "`pslab data fetch a9a` brings it" if source != "PSLAB_DATA" else ""
+        else:
+            state, note = ("incomplete", f"without {', '.join(missing)}") if missing else ("present", "")
+        found.append({"name": "a9a", "state": state, "place": f"{folder} ({source})", "note": note})
     return found
