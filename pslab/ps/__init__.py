@@ -21,11 +21,12 @@ Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013
 
 from .consistency import ASP, BSP, SSP, Consistency, consistency_of
 from .init import Init, Integers, Uniform, Zeros
-from .partition import Partition, RangePartition
-from .rules import SGD, AdaGrad, Rule
+from .partition import ConsistentHash, HashPartition, Partition, RangePartition
+from .rules import FTRL, SGD, AdaGrad, Adam, Custom, Momentum, RMSProp, RowWiseAdaGrad, Rule
 from .server import KVServer, serve
 from .tables import TableConfig
 from .worker import KVWorker
 
-__all__ = ["ASP", "BSP", "SGD", "SSP", "AdaGrad", "Consistency", "Init", "Integers", "KVServer", "KVWorker",
-           "Partition", "RangePartition", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]
+__all__ = ["ASP", "BSP", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Consistency", "ConsistentHash", "Custom",
+           "HashPartition", "Init", "Integers", "KVServer", "KVWorker", "Momentum", "Partition", "RMSProp",
+           "RangePartition", "RowWiseAdaGrad", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]

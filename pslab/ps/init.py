@@ -5,7 +5,7 @@
     column // 2 ────────────────────────────────────── mix ──> 64 bits: two columns
 
 So a row is the same on however many servers, in whatever order rows are asked for, and in the single-process model
-that a distributed run is compared with. `mix` is the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+that a distributed run is compared with. `mix` is mixing.mix64.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_GOLDEN = 0x9E3779B97F4A7C15
+from .mixing import GOLDEN, mix64
+
 _BLOCK = 1 << 15            # 64-bit numbers mixed at a time: 256 KB, so that the passes of `mix` stay in cache
 
 
@@ -80,24 +81,13 @@ def _fill(keys, dim: int, seed: int, table: str, to_float) -> np.ndarray:
     base = np.uint64(int.from_bytes(text, "little"))
     keys = np.arange(keys.start, keys.stop) if isinstance(keys, range) else np.asarray(keys)
     out, pairs = np.empty((len(keys), dim), np.float32), (dim + 1) // 2
-    column = np.arange(1, pairs + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
+    column = np.arange(1, pairs + 1, dtype=np.uint64) * np.uint64(GOLDEN)
     block = max(1, _BLOCK // pairs)
     for first in range(0, len(keys), block):
         stream = keys[first:first + block].astype(np.uint64)
-        stream *= np.uint64(_GOLDEN)
+        stream *= np.uint64(GOLDEN)
         stream += base
-        numbers = _mix(_mix(stream)[:, None] + column)
+        numbers = mix64(mix64(stream)[:, None] + column)
         words = numbers.astype("<u8", copy=False).view("<u4")[:, :dim]
         to_float(words, out[first:first + block])
     return out
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser, in place: every input bit changes about half of the output bits."""
-    scratch = np.empty_like(x)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, None)):
-        np.right_shift(x, np.uint64(shift), out=scratch)
-        x ^= scratch
-        if factor is not None:
-            x *= np.uint64(factor)
-    return x
