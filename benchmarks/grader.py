@@ -7,8 +7,9 @@
       stub                                     o         o         o        o             o not yet
 
 A wrong answer declares which criterion a student meets first (REFUSED_BY) and which sentence it reads there
-(MISCONCEPTION); BASE names an answer that it is written on top of. Exit code 1 when one survives or is refused
-otherwise, when a right answer is refused, a stub passes, or an exercise has too few answers or hints.
+(MISCONCEPTION); BASE names an answer that it is written on top of. LONG = True leaves an answer to `make test-long`:
+here all are judged. Exit code 1 when one survives or is refused otherwise, when a right answer is refused, a stub
+passes, or an exercise has too few answers or hints.
 
     pslab bench grader --lab 9          or          python benchmarks/grader.py --exercise 9.3
 """
@@ -45,6 +46,7 @@ class Answer:
     right: bool
     refused_by: str | None = None
     misconception: str | None = None
+    long: bool = False
 
 
 @dataclass
@@ -123,7 +125,8 @@ def read_answer(path: Path, exercise_id: str) -> Answer:
         raise ValueError(f"{path}: a wrong answer declares REFUSED_BY and MISCONCEPTION")
     if "BASE" in told:
         text = path.with_name(told["BASE"] + ".py").read_text(encoding="utf-8") + "\n\n" + text
-    return Answer(exercise_id, path.stem, text, kind == "right", told.get("REFUSED_BY"), told.get("MISCONCEPTION"))
+    return Answer(exercise_id, path.stem, text, kind == "right", told.get("REFUSED_BY"), told.get("MISCONCEPTION"),
+                  bool(told.get("LONG")))
 
 
 def stub(exercise: Exercise) -> Answer:

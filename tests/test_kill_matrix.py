@@ -1,6 +1,7 @@
 """Every lab's answers under tests/answers: wrong ones die as they declare, right ones pass, a stub is no answer.
 
-Generic over labs: a new lab adds a folder of answers. `pslab bench grader` prints the same as a table.
+Generic over labs: a new lab adds a folder of answers. `pslab bench grader` prints the same as a table. Answers that
+say LONG = True are judged by `make test-long` only; each exercise keeps some of both kinds in `make test`.
 """
 
 import dataclasses
@@ -18,6 +19,9 @@ from pslab.grade import Criterion, Verdict
 
 EXERCISES = grader.chosen()
 ANSWERS = [answer for exercise in EXERCISES for answer in grader.answers_of(exercise.id)]
+
+
+JUDGED = [pytest.param(answer, marks=pytest.mark.long) if answer.long else answer for answer in ANSWERS]
 
 
 def named(answer):
@@ -39,7 +43,14 @@ def test_every_folder_of_answers_belongs_to_a_coding_exercise():
     assert folders == {grader.folder_of(exercise.id) for exercise in EXERCISES}
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=named)
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+def test_every_exercise_keeps_answers_of_both_kinds_in_the_short_run(exercise):
+    kept = [answer for answer in grader.answers_of(exercise.id) if not answer.long]
+    assert any(answer.right for answer in kept)
+    assert sum(not answer.right for answer in kept) >= 3
+
+
+@pytest.mark.parametrize("answer", JUDGED, ids=named)
 def test_an_answer_ends_as_it_declares(answer):
     assert grader.judged(answer, exercises.get(answer.exercise), first=True).problems == []
 

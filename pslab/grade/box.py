@@ -141,6 +141,7 @@ class Answers:
         self._box, self._process, self._closed = box, None, False
         self._until_s = time.monotonic() + box.limits.wall_s
         self._unusable: AnswerFailed | None = None
+        self._hash_seed: int | None = None
         self._late: set[str] = set()                     # functions that have missed a deadline
         self.failed_cells: list[tuple[str, str]] = []    # (label, what happened) of cells that are not needed
 
@@ -173,8 +174,12 @@ class Answers:
         """What the present process has printed so far, up to the limit."""
         return "" if self._process is None else self._process.prints()
 
-    def restart(self) -> None:
-        """Let the next question find a fresh process, with nothing in it but the student's code."""
+    def restart(self, hash_seed: int | None = None) -> None:
+        """Let the next question find a fresh process, with nothing in it but the student's code.
+
+        hash_seed: the PYTHONHASHSEED that its Python started with, from now on (None: one that Python drew).
+        """
+        self._hash_seed = hash_seed
         self._drop()
 
     def close(self) -> None:
@@ -215,7 +220,7 @@ class Answers:
             raise self._unusable.with_traceback(None)
         if self._process is None:
             box = self._box
-            self._process = running().open(box.limits, box.hidden, box.forbidden, box.preload)
+            self._process = running(self._hash_seed).open(box.limits, box.hidden, box.forbidden, box.preload)
             cells = [[cell.label, cell.text, cell.needed] for cell in box.source.cells]
             load = {"op": "load", "cells": cells, "pickled": box.source.pickled}
             try:

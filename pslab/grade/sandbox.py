@@ -40,26 +40,23 @@ _HEAD = struct.Struct("<4s16sQ")              # magic, token of the question, le
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "PSLAB_DATA", "VIRTUAL_ENV",
               "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")     # the last four: matplotlib's font cache
-_current: Zygote | None = None
+_current: dict[int | None, Zygote] = {}        # by PYTHONHASHSEED
 _lock = threading.Lock()
 
 
-def running() -> Zygote:
-    """The zygote of this process, started when there is none."""
-    global _current
+def running(hash_seed: int | None = None) -> Zygote:
+    """The zygote of this process with this PYTHONHASHSEED (None: Python draws one), started when there is none."""
     with _lock:
-        if _current is None or not _current.alive():
-            _current = Zygote()
-        return _current
+        if hash_seed not in _current or not _current[hash_seed].alive():
+            _current[hash_seed] = Zygote(hash_seed)
+        return _current[hash_seed]
 
 
 def shut_down() -> None:
-    """End the zygote; the next box starts a new one."""
-    global _current
+    """End all zygotes; the next box starts a new one."""
     with _lock:
-        if _current is not None:
-            _current.close()
-            _current = None
+        while _current:
+            _current.popitem()[1].close()
 
 
 atexit.register(shut_down)
@@ -68,11 +65,12 @@ atexit.register(shut_down)
 class Zygote:
     """A running zygote. It gets a bare environment, so that no secret of the grader's can be read from it."""
 
-    def __init__(self):
+    def __init__(self, hash_seed: int | None = None):
         self.control, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ONE_THREAD
         environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
         environment |= {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}
         self.process = subprocess.Popen([sys.executable, "-P", "-c", _MAIN, str(theirs.fileno())], env=environment,
                                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
         theirs.close()
