@@ -8,6 +8,7 @@
     allreduce_sgd(comm, model, loss_sum, batches, lr=0.1)       any model: mini-batch SGD with an all-reduce, alone
 
     Pace                                    how long a worker computes at a step: straggler profiles (spend: takes it)
+    schedule(seconds, staleness)            who computes when under BSP, SSP and ASP, and how stale each update is
 """
 
 from pslab.ps import SGD, AdaGrad
@@ -21,9 +22,10 @@ from .losses import LOSSES
 from .pace import Pace, spend
 from .run import JobResult, run_job, train_program
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
+from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
 from .trainer import Trainer
 
-__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam",
+__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
            "AllReduceSteps", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Momentum", "Pace",
-           "Trainer", "allreduce_sgd", "busiest_port", "compare_feeding", "port_bytes", "run_job", "serve_data",
-           "spend", "tables_of", "train_program"]
+           "Schedule", "Trainer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "port_bytes",
+           "run_job", "schedule", "serve_data", "spend", "tables_of", "train_program"]

@@ -1,0 +1,185 @@
+"""Who computes when, under BSP, SSP and ASP: the clock rule alone, without a message, in closed recurrences.
+
+    s = 1       worker 0   |0 |1 |. . . |2 |. . . |3        begins step c when every worker has finished
+                worker 1   |0       |1       |2       |3    c - s steps; `.` waits
+
+    start[r, c] = max(end[r, c-1], max over r' of end[r', c-s-1])        end = start + seconds of the step
+
+An update is applied at the end of its step, and the worker reads at the start of the next one. The staleness of an
+update is how many others were applied between its read and its own application. Messages take no time here: SimWorld
+with a link of no latency gives the same times, and `race` runs the real servers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Times of T steps of K workers; all arrays (K, T). limits: the staleness each step was begun under."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    limits: np.ndarray
+    gates: np.ndarray                   # when the slowest allowed the step: a worker waits where that is after its end
+
+    @property
+    def makespan_s(self) -> float:
+        """When the last worker ends."""
+        return float(self.ends.max(initial=0.0))
+
+    @property
+    def waits_s(self) -> np.ndarray:
+        """(K, T) seconds that each worker waited before each step."""
+        return self.starts - _before(self.ends)
+
+    @property
+    def in_rounds(self) -> bool:
+        """BSP: a read sees exactly the rounds before, and a round is one step."""
+        return bool((self.limits == 0).all())
+
+    @cached_property
+    def leads(self) -> np.ndarray:
+        """(K, T) how many steps the slowest worker was behind when a step began: SSP(s) keeps this <= s."""
+        done = [np.searchsorted(row, self.starts, side="right") for row in self.ends]      # (K, T) a worker
+        return np.arange(self.starts.shape[1]) - np.min(done, axis=0)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """(K, T) place of each update in the order of application: by time, then by rank."""
+        K, T = self.ends.shape
+        order = np.lexsort((np.repeat(np.arange(K), T), self.ends.ravel()))
+        places = np.empty(K * T, np.int64)
+        places[order] = np.arange(K * T)
+        return places.reshape(K, T)
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """(K, T) how many updates had been applied when a step read.
+
+        A worker that did not wait reads right after its own update; one that waited sees all that ended by then.
+        """
+        straight = np.zeros_like(self.places)
+        straight[:, 1:] = self.places[:, :-1] + 1
+        waited = np.searchsorted(np.sort(self.ends.ravel()), self.starts, side="right")
+        seen = np.where(self.gates >= _before(self.ends), waited, straight)
+        seen[:, :1] = 0
+        return seen
+
+    @cached_property
+    def staleness(self) -> np.ndarray:
+        """(K, T) updates applied between the read of an update and its own application; 0 in rounds, by definition."""
+        return np.zeros_like(self.places) if self.in_rounds else self.places - self.seen
+
+
+def schedule(seconds: np.ndarray, staleness) -> Schedule:
+    """The times of steps that take `seconds` (K, T) (as of Pace.table), under a limit of staleness.
+
+    staleness: 0 for BSP, s for SSP, math.inf for ASP; or K `AdaptiveStaleness`, one a worker, which choose for
+    themselves and are told what they waited.
+    """
+    seconds = np.asarray(seconds, np.float64)
+    if seconds.ndim != 2 or not seconds.shape[0] or (seconds < 0).any() or not np.isfinite(seconds).all():
+        raise ValueError(f"seconds has shape {seconds.shape}; (K, T) finite numbers from 0 are needed, K at least 1")
+    K, T = seconds.shape
+    choosers = list(staleness) if isinstance(staleness, (list, tuple)) else None
+    if choosers is None:
+        _check_staleness(staleness)
+    elif len(choosers) != K:
+        raise ValueError(f"staleness has {len(choosers)} entries; one for each of {K} workers is needed")
+    starts, ends, gates = np.zeros((K, T)), np.zeros((K, T + 1)), np.zeros((K, T))     # ends[:, c]: c steps done
+    limits = np.full((K, T), np.inf if choosers else float(staleness))
+    for c in range(T):
+        if choosers:
+            limits[:, c] = [chooser.staleness for chooser in choosers]
+        for limit in np.unique(limits[:, c]):
+            if limit <= c:                                      # all must have done c - limit steps: 0 is no gate
+                gates[limits[:, c] == limit, c] = ends[:, c - int(limit)].max()
+        starts[:, c] = np.maximum(ends[:, c], gates[:, c])
+        ends[:, c + 1] = starts[:, c] + seconds[:, c]
+        for r, chooser in enumerate(choosers or ()):
+            chooser.observe(starts[r, c] - ends[r, c], seconds[r, c])
+    return Schedule(starts, ends[:, 1:], limits, gates)
+
+
+def backup_rounds(seconds: np.ndarray, backup: int) -> tuple[np.ndarray, np.ndarray]:
+    """Synchronous rounds that do not wait for the last `backup` of K workers: (seconds of each (T,), used (K, T)).
+
+    seconds (K, T): drawn for each worker and round. A round takes the (K - backup)-th smallest of its K times. All
+    begin the next one together; what a late worker was at is dropped. Of equal times the lower rank counts. Chen et
+    al. (2016), "Revisiting Distributed Synchronous SGD".
+    """
+    seconds = np.asarray(seconds, np.float64)
+    K = len(seconds)
+    if isinstance(backup, bool) or not isinstance(backup, int) or not 0 <= backup < K:
+        raise ValueError(f"backup={backup!r}; a whole number from 0 to K - 1 = {K - 1} is needed")
+    by_time = np.argsort(seconds, axis=0, kind="stable")
+    used = np.zeros(seconds.shape, bool)
+    np.put_along_axis(used, by_time[:K - backup], True, axis=0)
+    return np.take_along_axis(seconds, by_time[K - backup - 1:K - backup], axis=0)[0], used
+
+
+class AdaptiveStaleness:
+    """A worker's own choice of s, from what it waited: up while that helps, back to `least` where it does not.
+
+    Every `window` steps it looks at the share of its time that it waited. Above `bearable` it doubles s, up to `most`
+    (from 0 to 1). If in two windows at the highest s the share has not come below `helped` times the first one's, the
+    straggler is one that no s hides: s falls back to `least` for good, where reads are freshest.
+    """
+
+    def __init__(self, *, least: int = 0, most: int = 8, window: int = 16, bearable: float = 0.05, helped: float = 0.7):
+        for name, value in (("least", least), ("most", most)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name}={value!r}; a whole number from 0 is needed")
+        if most < least:
+            raise ValueError(f"most={most}; at least least={least} is needed")
+        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+            raise ValueError(f"window={window!r}; a whole number from 1 is needed")
+        for name, value in (("bearable", bearable), ("helped", helped)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}={value!r}; a share from 0 to 1 is needed")
+        self.least, self.most, self.window, self.bearable, self.helped = least, most, window, bearable, helped
+        self.staleness, self.settled = least, False
+        self.shares: list[tuple[int, float]] = []              # (s, share waited) of every window so far
+        self._waited_s = self._busy_s = 0.0
+        self._steps = 0
+
+    def observe(self, waited_s: float, busy_s: float) -> None:
+        """A step is over: seconds waited before it, and seconds it computed."""
+        self._waited_s, self._busy_s, self._steps = self._waited_s + waited_s, self._busy_s + busy_s, self._steps + 1
+        if self._steps == self.window:
+            total_s = self._waited_s + self._busy_s
+            self.shares.append((self.staleness, self._waited_s / total_s if total_s else 0.0))
+            self._waited_s = self._busy_s = 0.0
+            self._steps = 0
+            if not self.settled:
+                self._choose()
+
+    def _choose(self) -> None:
+        s, share = self.shares[-1]
+        if share <= self.bearable:
+            return
+        if s < self.most:
+            self.staleness = min(max(1, 2 * s), self.most)
+            return
+        at_most = [share for limit, share in self.shares if limit == s]
+        if len(at_most) < 2:
+            return                                              # the first window at `most` still spends the new slack
+        self.settled = True
+        if min(at_most) > self.helped * self.shares[0][1]:
+            self.staleness = self.least
+
+
+def _check_staleness(s) -> None:
+    if isinstance(s, bool) or not (s == math.inf or (isinstance(s, (int, np.integer)) and s >= 0)):
+        raise ValueError(f"staleness={s!r}; a whole number from 0, or math.inf, is needed")
+
+
+def _before(ends: np.ndarray) -> np.ndarray:
+    """(K, T) when each worker's step before ended, 0 before its first."""
+    return np.hstack([np.zeros((len(ends), 1)), ends[:, :-1]])
