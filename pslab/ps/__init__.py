@@ -23,10 +23,15 @@ from .consistency import ASP, BSP, SSP, Consistency, consistency_of
 from .init import Init, Integers, Uniform, Zeros
 from .partition import ConsistentHash, HashPartition, Partition, RangePartition
 from .rules import FTRL, SGD, AdaGrad, Adam, Custom, Momentum, RMSProp, RowWiseAdaGrad, Rule
+from .scheduler import Scheduler, serve_scheduler
+from .scheduler_cluster import cluster
+from .scheduler_node import Node, join
+from .scheduler_status import Status
 from .server import KVServer, serve
 from .tables import TableConfig
 from .worker import KVWorker
 
 __all__ = ["ASP", "BSP", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Consistency", "ConsistentHash", "Custom",
-           "HashPartition", "Init", "Integers", "KVServer", "KVWorker", "Momentum", "Partition", "RMSProp",
-           "RangePartition", "RowWiseAdaGrad", "Rule", "TableConfig", "Uniform", "Zeros", "consistency_of", "serve"]
+           "HashPartition", "Init", "Integers", "KVServer", "KVWorker", "Momentum", "Node", "Partition", "RMSProp",
+           "RangePartition", "RowWiseAdaGrad", "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "Zeros",
+           "cluster", "consistency_of", "join", "serve", "serve_scheduler"]

@@ -1,0 +1,62 @@
+"""The letters of the scheduler beside those of server and worker: kept apart by kind, and what they say of tables."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from pslab.comm import Comm, Mail
+
+from .partition import RangePartition
+from .requests import Again
+from .tables import TableConfig
+
+
+class Sorted:
+    """A comm whose `poll` gives only the letters of one side; those of the other wait there. Else as the comm."""
+
+    def __init__(self, comm: Comm, scheduling: bool, other: Sorted | None = None):
+        self._comm, self._scheduling, self._box = comm, scheduling, deque()
+        self._other = other
+        if other is not None:
+            other._other = self
+
+    def poll(self, timeout_s: float | None = None) -> Mail | None:
+        """As Comm.poll."""
+        if self._box:
+            return self._box.popleft()
+        deadline_s = None if timeout_s is None else self._comm.now() + timeout_s
+        while True:
+            mail = self._comm.poll(timeout_s if deadline_s is None else max(0.0, deadline_s - self._comm.now()))
+            if mail is None or is_scheduling(mail) == self._scheduling:
+                return mail
+            self._other._box.append(mail)
+
+    def __getattr__(self, name: str):
+        return getattr(self._comm, name)
+
+
+def is_scheduling(mail: Mail) -> bool:
+    """Whether a letter is one between a node and the scheduler."""
+    return mail.kind.startswith("s.")
+
+
+def post_all(comm: Comm, letters: list[tuple[int, Mail]]) -> None:
+    """Post a state machine's answers."""
+    for dst, answer in letters:
+        again = {"retry": True} if isinstance(answer, Again) else {}
+        comm.post(dst, answer.kind, answer.meta, answer.tensors, **again)
+
+
+def ranges_of(tables: Sequence[TableConfig], num_servers: int) -> dict[str, list[int]]:
+    """{table: edges}: server s owns the keys edges[s] <= key < edges[s + 1]; tables cut in ranges only."""
+    bound = {table.name: table.partition.bind(table.num_rows, num_servers) for table in tables
+             if isinstance(table.partition, RangePartition) and table.num_rows is not None}
+    return {name: [int(partition.bounds(server)[0]) for server in range(num_servers)]
+            + [int(partition.bounds(num_servers - 1)[1])] for name, partition in bound.items()}
+
+
+def table_lines(tables: Sequence[TableConfig]) -> list[str]:
+    """What nodes must agree on, a line a table; the same text in every process."""
+    return [f"{table.name}: {table.num_rows} rows of {table.dim}, {type(table.rule).__name__}, "
+            f"{table.consistency!r}, {table.partition!r}" for table in tables]
