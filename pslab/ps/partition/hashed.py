@@ -99,5 +99,5 @@ def hash_keys(keys: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _check_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise ValueError(f"seed={seed!r}; a whole number is needed")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed={seed!r}; a whole number of 64 bits is needed")
