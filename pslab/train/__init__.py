@@ -20,12 +20,16 @@ from .feeding import Feeding, compare_feeding
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .pace import Pace, spend
+from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
 from .run import JobResult, run_job, train_program
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
+from .tasks import Logistic, Quadratic, SparseLogistic, Task
 from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
 from .trainer import Trainer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
-           "AllReduceSteps", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Momentum", "Pace",
-           "Schedule", "Trainer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "port_bytes",
-           "run_job", "schedule", "serve_data", "spend", "tables_of", "train_program"]
+           "AllReduceSteps", "Curve", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Logistic",
+           "Momentum", "Pace", "Quadratic", "Schedule", "SparseLogistic", "Task", "Trainer", "WarmUp",
+           "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "compensate", "over_staleness",
+           "port_bytes", "replay", "replay_rounds", "run_job", "schedule", "serve_data", "spend", "tables_of",
+           "train_program"]
