@@ -1,0 +1,143 @@
+"""The servers of 2.4 to 2.6, and programs in which a worker's answer meets them: copied into the student's process, so
+no reference stands here. Servers note down every letter; judges read the notes.
+
+    ranged     rank 0 pushes or pulls key ranges, server s is rank s + 1
+    pushed     rank 0 is a server that answers and keeps nothing; ranks 1 .. K push until all is acknowledged
+    windowed   rank 0 asks through a window; other ranks answer when and in which order their orders say
+"""
+
+from __future__ import annotations
+
+import torch
+
+BYE = "bye"
+
+
+# ---- 2.4 ------------------------------------------------------------------------------------------------------------
+
+
+def ranged(operation, comm, bounds: list[int], dim: int, calls: list, delays: list) -> dict:
+    """calls: [(lo, hi)] or [(lo, hi, vals)]. A server waits its delay before each answer."""
+    if comm.rank == 0:
+        found = [operation(comm, bounds, *call, *([] if len(call) == 3 else [dim])) for call in calls]
+        left = 0
+        while comm.poll(10.0) is not None:
+            left += 1
+        for server in range(1, comm.world_size):
+            comm.post(server, BYE)
+        return {"found": found, "left": left}
+    lo, hi = bounds[comm.rank - 1], bounds[comm.rank]
+    numbers = torch.arange(lo - bounds[0], hi - bounds[0]) * dim
+    rows, letters = (numbers[:, None] + torch.arange(dim)).float(), []
+    while True:
+        letter = comm.poll()
+        if letter.kind == BYE:
+            return {"letters": letters, "rows": rows}
+        first, count = letter.meta.get("lo"), letter.meta.get("n")
+        tensors = [list(tensor.shape) for tensor in letter.tensors]
+        letters.append([letter.kind, first, count, tensors, [str(t.dtype) for t in letter.tensors]])
+        if type(first) is not int or type(count) is not int:
+            continue                                        # no request: nothing to answer
+        comm.compute(delays[comm.rank - 1])
+        at = torch.arange(first, first + max(count, 0)) - lo
+        inside = (at >= 0) & (at < hi - lo)
+        if letter.kind == "push":
+            if len(letter.tensors) == 1 and list(letter.tensors[0].shape) == [len(at), dim]:
+                rows[at[inside]] += letter.tensors[0][inside].float()
+            comm.post(letter.src, "ack", {"lo": first})
+        elif letter.kind == "pull":
+            answer = torch.full((len(at), dim), -1.0)
+            answer[inside] = rows[at[inside]]
+            comm.post(letter.src, "rows", {"lo": first}, [answer])
+
+
+# ---- 2.5 ------------------------------------------------------------------------------------------------------------
+
+
+def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict) -> dict:
+    """work[k]: (incarnation, keys (n,), vals (n,)) of worker k + 1. habits of the server:
+
+    ignore      {number: how many copies of it are taken for lost}
+    hold        so many letters are gathered before any is answered (0: none)
+    answers     how often each letter is answered
+    stale       before its first answer, acknowledge `stale` numbers of the incarnation before
+    """
+    if comm.rank > 0:
+        incarnation, keys, vals = work[comm.rank - 1]
+        pushes = [(keys[i:i + 1].clone(), vals[i:i + 1].clone()) for i in range(len(keys))]
+        push_all(comm, 0, incarnation, pushes, window, retry_s)
+        return {"done_s": comm.now()}
+    letters, ignored, held, most, last_ack_s, first = [], dict(habits["ignore"]), [], 0, 0.0, True
+    while True:
+        letter = comm.poll(retry_s / 4 if held else 100 * retry_s)
+        if letter is None and not held:
+            return {"letters": letters, "most": most, "last_ack_s": last_ack_s}
+        if letter is not None:
+            life, number = letter.meta.get("n"), letter.meta.get("q")
+            good = type(life) is int and type(number) is int and len(letter.tensors) == 2
+            key, val = (float(t.reshape(-1)[0]) for t in letter.tensors) if good else (-1, 0)
+            letters.append([letter.src, life, number, int(key), val, comm.now(), letter.kind])
+            if not good:
+                continue
+            if first:
+                for stale in range(habits["stale"]):
+                    comm.post(letter.src, "ack", {"n": life - 1, "q": stale})
+                first = False
+            if ignored.get(number, 0) > 0:
+                ignored[number] -= 1
+                letters[-1][6] = "lost"
+                continue
+            held.append((letter.src, life, number))
+            most = max(most, len(set(held)))
+        if letter is None or len(held) > habits["hold"]:
+            for src, life, number in held:
+                for _ in range(habits["answers"]):
+                    comm.post(src, "ack", {"n": life, "q": number})
+            last_ack_s, held = comm.now(), []
+
+
+# ---- 2.6 ------------------------------------------------------------------------------------------------------------
+
+
+def windowed(Window, comm, size: int, script: list, orders: dict) -> dict:
+    """script: ('ask', server, key) or ('wait', which ask). What every step gave, and when. Orders of the servers:
+
+    hold      gather so many requests, or until nothing comes for a while, and answer the last one first (0: at once)
+    delay_s   {rank: seconds before each answer}
+    """
+    if comm.rank == 0:
+        window, asked, steps = Window(comm, size), [], []
+        for what, *more in script:
+            if what == "ask":
+                asked.append(window.ask(*more))
+                steps.append((None, comm.now()))
+            else:
+                steps.append((window.wait(asked[more[0]]), comm.now()))
+        for server in range(1, comm.world_size):
+            comm.post(server, BYE)
+        kept = {name: value for name, value in vars(window).items() if value is not comm}
+        return {"steps": [list(step) for step in steps], "kept": _numbers(kept)}
+    held, most, asked, ended = [], 0, [], False
+    while not (ended and not held):
+        letter = comm.poll(orders["patience_s"] if held else None)
+        if letter is not None and letter.kind == BYE:
+            ended, letter = True, None
+        if letter is not None:
+            asked.append([letter.kind, letter.meta.get("q"), letter.meta.get("key")])
+            held.append(letter.meta)
+            most = max(most, len(held))
+        if letter is None or len(held) > orders["hold"]:
+            for meta in reversed(held):
+                comm.compute(orders["delay_s"].get(comm.rank, 0.0))
+                comm.post(0, "rows", {"q": meta.get("q")}, [torch.tensor([float(meta.get("key") or 0) * 10])])
+            held = []
+    return {"most": most, "asked": asked}
+
+
+def _numbers(thing) -> int:
+    """How many numbers and tensors a structure holds."""
+    if isinstance(thing, dict):
+        return sum(_numbers(key) + _numbers(value) for key, value in thing.items())
+    if isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
+        return sum(map(_numbers, thing))
+    return int(isinstance(thing, (int, float, torch.Tensor)) and not isinstance(thing, bool))
