@@ -57,6 +57,7 @@ _WHERE = {
     "Ratings": "ratings",
     "rating_data": "ratings",
     "DigitData": "digits",
+    "Pictures": "digits",
     "digit_data": "digits",
     "a9a_folder": "folders",
     "Partition": "feeding",
@@ -80,6 +81,7 @@ __all__ = [
     "LibsvmFile",
     "MissingData",
     "Partition",
+    "Pictures",
     "RatingData",
     "Ratings",
     "SparseData",
@@ -109,7 +111,7 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     from pslab.data.a9a import SparseData, sparse_data
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
     from pslab.data.criteo import CriteoReader, criteo_click_log
-    from pslab.data.digits import DigitData, digit_data
+    from pslab.data.digits import DigitData, Pictures, digit_data
     from pslab.data.feeding import Partition
     from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
     from pslab.data.folders import (

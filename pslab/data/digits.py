@@ -23,14 +23,27 @@ _GLYPHS = ("111101101101111", "010110010010111", "111001111100111", "11100111100
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """pixels (n, 64) float32 in 0..1, row by row; labels (n,) int64 in 0..9."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows) -> Pictures:
+        """Those pictures: a slice, or numbers."""
+        return Pictures(self.pixels[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
 class DigitData:
-    """pixels (n, 64) float32 in 0..1 and labels (n,) int64, to train on and to test on; note says where from."""
+    """Pictures to train on and to test on. made: whether they stand in for real ones; note says where from."""
 
     name: str
-    train_pixels: np.ndarray
-    train_labels: np.ndarray
-    test_pixels: np.ndarray
-    test_labels: np.ndarray
+    train: Pictures
+    test: Pictures
     made: bool
     note: str
 
@@ -66,8 +79,9 @@ def _sklearn_digits() -> tuple[np.ndarray, np.ndarray] | None:
 
 def _split(name: str, pixels: np.ndarray, labels: np.ndarray, made: bool, note: str) -> DigitData:
     order = np.random.default_rng(64).permutation(len(labels))
-    train, test = order[:_TRAIN], order[_TRAIN:]
-    return DigitData(name, pixels[train], labels[train], pixels[test], labels[test], made,
+    pictures = Pictures(pixels, labels)
+    train, test = pictures[order[:_TRAIN]], pictures[order[_TRAIN:]]
+    return DigitData(name, train, test, made,
                      f"{note}: {len(train)} pictures to train on, {len(test)} to test on")
 
 
