@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pslab.comm import ProcessWorld
-from pslab.comm.process import endpoint
+from pslab.comm.process import letters
 from pslab.comm.process.memory import SLOT_BYTES, SLOTS
 
 
@@ -74,4 +74,4 @@ def test_the_rest_is_copied_only_when_the_receiver_is_away(world):
         return copied
     assert min(world.run(program, 0.0).results[0]) == 0
     assert max(world.run(program, 0.1).results[0]) > 16_000_000 - (SLOTS + 1) * SLOT_BYTES
-    assert endpoint.DRAIN_MS <= 5
+    assert letters.DRAIN_MS <= 5

@@ -28,6 +28,16 @@ class Mail:
     meta: dict = field(default_factory=dict)
     tensors: list[torch.Tensor] = field(default_factory=list)
 
+    def views(self) -> list[np.ndarray]:
+        """The tensors as arrays that are only read, and not after `release`: they may lie in the sender's memory.
+
+        Who wants to keep or change them takes `tensors`, which then are copies. bfloat16 comes as its 16 bits.
+        """
+        return [arrays.view(tensor)[0] for tensor in self.tensors]
+
+    def release(self) -> None:
+        """The views are no longer needed."""
+
 
 class Work(ABC):
     """A send or receive under way."""
@@ -63,7 +73,8 @@ class Endpoint(ABC):
     @abstractmethod
     def irecv(self, src: int, ctx: int, tag: int, out, op: str | None, control: bool) -> Work: ...
     @abstractmethod
-    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence, retry: bool = False) -> None: ...
+    def post(self, dst: int, ctx: int, kind: str, meta: dict, tensors: Sequence, retry: bool = False,
+             give: bool = False) -> None: ...
     @abstractmethod
     def poll(self, ctx: int, timeout_s: float | None) -> Mail | None: ...
     @abstractmethod

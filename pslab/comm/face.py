@@ -115,15 +115,19 @@ class Comm:
     # ---- mail ---------------------------------------------------------------------------------------------------
 
     def post(self, dst: int, kind: str, meta: dict | None = None, tensors: Sequence = (), *,
-             retry: bool = False) -> None:
+             retry: bool = False, give: bool = False) -> None:
         """Send mail to a rank of this group (oneself included); never blocks, and the tensors may change at once.
 
         retry: this letter was sent before; the ledger counts all of it as `retry`.
+        give: the tensors are the receiver's from now on, and must not be changed here any more. Where they all lie in
+        memory from `empty` they are then not copied, but read there (Mail.views).
         """
         if not isinstance(kind, str) or not kind:
             raise ValueError(f"kind={kind!r}; a non-empty string is needed")
         meta = {} if meta is None else meta
         again = {"retry": True} if retry else {}
+        if give and self._endpoint.shares_memory:
+            again["give"] = True
         self._endpoint.post(self._peer(dst, "dst", oneself=True), self._ctx, kind, meta, tensors, **again)
 
     def poll(self, timeout_s: float | None = None) -> Mail | None:

@@ -23,12 +23,14 @@ from .errors import WireError
 MAGIC = b"PSL1"
 HEADER = struct.Struct("<4sBBxxI4xQqIIQd")      # 56 bytes, so that a payload behind it is aligned
 PLACE = struct.Struct("<QQ")                    # of what is read in place: rank whose heap it is, offset there
+OFFSET = struct.Struct("<Q")                    # of each tensor of a letter that is read in place: where it is
 MAX_DESCRIPTOR = 64 << 20
 MAX_PAYLOAD = 1 << 40
 STEP = 64 << 20           # memory that a claimed length may reserve before its bytes have come
 
 TENSOR, MAIL, CHUNK, CREDIT, ACK, NACK = 1, 2, 3, 4, 5, 6
-INLINE, SYNC, CONTROL, SHARED = 1, 2, 4, 8          # flags: payload follows; wants an ACK; not counted; read in place
+# flags: payload follows; wants an ACK; not counted; read in place; a credit for a letter
+INLINE, SYNC, CONTROL, SHARED, MAILED = 1, 2, 4, 8, 16
 # What msgpack, struct and an index raise at bytes that are not what they should be.
 _UNREADABLE = (msgpack.UnpackException, ValueError, TypeError, IndexError, struct.error)
 
@@ -93,27 +95,46 @@ def shape_of(descriptor: bytes, payload_bytes: int) -> tuple[tuple[int, ...], st
     return shape, name
 
 
-def describe_mail(kind: str, meta: dict, tensors: list[tuple[np.ndarray, str]]) -> tuple[bytes, int]:
-    """The packed (kind, meta, shapes), and how many of its bytes are kind and meta (the ledger's `header`)."""
+def describe_mail(kind: str, meta: dict, tensors: list[tuple[np.ndarray, str]],
+                  offsets: list[int] | None = None) -> tuple[bytes, int]:
+    """The packed (kind, meta, shapes), and how many of its bytes are kind and meta (the ledger's `header`).
+
+    offsets: where each tensor lies in the sender's shared memory, when they are to be read there.
+    """
     try:
         head = msgpack.packb((kind, meta))
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"meta={meta!r} of mail {kind!r} cannot travel: {error}; allowed are None, bool, int, float, "
                          "str, bytes, lists and dicts of them") from None
-    return head + b"".join(describe(a.shape, name) for a, name in tensors), len(head)
+    shapes = [describe(a.shape, name) for a, name in tensors]
+    if offsets is not None:
+        shapes += [OFFSET.pack(offset) for offset in offsets]
+    return head + b"".join(shapes), len(head)
 
 
-def read_mail(descriptor: bytes, payload_bytes: int) -> tuple[str, dict, list[tuple[tuple, str]]]:
-    unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=MAX_DESCRIPTOR)
-    unpacker.feed(descriptor)
+def read_mail(descriptor: bytes, payload_bytes: int, head_bytes: int = 0,
+              shared: int = 0) -> tuple[str, dict, list[tuple[tuple, str]]]:
+    """(kind, meta, shapes); shared: the last OFFSET.size bytes for each tensor say where it lies (`offsets_of`).
+
+    head_bytes: how long kind and meta are, where that is known (0: it is found out, which takes longer).
+    """
     try:
-        kind, meta = unpacker.unpack()
-        at, shapes, total = unpacker.tell(), [], 0
-        while at < len(descriptor):
+        if head_bytes:
+            kind, meta = msgpack.unpackb(descriptor[:head_bytes], strict_map_key=False)
+            at = head_bytes
+        else:
+            unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=MAX_DESCRIPTOR)
+            unpacker.feed(descriptor)
+            kind, meta = unpacker.unpack()
+            at = unpacker.tell()
+        shapes, total, end = [], 0, len(descriptor)
+        while at < end:
             size = 8 + 8 * descriptor[at + 1]
             shape, name = shape_of(descriptor[at:at + size], -1)
             shapes.append((shape, name))
-            total, at = total + _size(shape, name), at + size
+            total, at, end = total + size_of(shape, name), at + size, end - bool(shared) * OFFSET.size
+        if at != end:
+            raise WireError(f"a letter's first page of {len(descriptor):,} bytes, whose shapes end at {at:,}")
     except WireError:
         raise
     except _UNREADABLE as error:
@@ -123,7 +144,12 @@ def read_mail(descriptor: bytes, payload_bytes: int) -> tuple[str, dict, list[tu
     return kind, meta, shapes
 
 
-def _size(shape, name: str) -> int:
+def offsets_of(descriptor: bytes, count: int) -> list[int]:
+    """Where the `count` tensors of a letter lie in its sender's shared memory."""
+    return [OFFSET.unpack_from(descriptor, len(descriptor) - (count - i) * OFFSET.size)[0] for i in range(count)]
+
+
+def size_of(shape, name: str) -> int:
     count = 1
     for dim in shape:
         if dim < 0:
@@ -133,7 +159,7 @@ def _size(shape, name: str) -> int:
 
 
 def _check_size(shape, name: str, payload_bytes: int) -> None:
-    needed = _size(shape, name)
+    needed = size_of(shape, name)
     if payload_bytes >= 0 and needed != payload_bytes:
         raise WireError(f"a frame claims {payload_bytes:,} bytes for {name}{list(shape)}, which needs {needed:,}")
 

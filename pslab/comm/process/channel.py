@@ -57,6 +57,7 @@ class Channel:
         self.partial_work = None
         self.slots = list(range(SLOTS))
         self.waiting: dict[int, object] = {}          # message number -> work that waits for the peer's word
+        self.given: dict[int, list] = {}              # letter number -> tensors that the peer reads where they are
         self.chunked: Incoming | None = None
         self.number = 0
         if self.inline is not None:
@@ -88,7 +89,7 @@ class Channel:
 
     @property
     def busy(self) -> bool:
-        return bool(self.partial or self.urgent or self.queue or self.waiting) and not self.closed
+        return not self.closed and bool(self.partial or self.urgent or self.queue or self.waiting)
 
     def detach(self, message: Outgoing) -> None:
         """Own what has not been sent of the message sent last, so that the caller may change its tensors."""
@@ -160,13 +161,10 @@ class Channel:
     def read(self) -> None:
         """Take in what the socket holds, once."""
         incoming = self.inline
+        if incoming is None and self.end == len(self.rx):
+            self._compact()
         try:
-            if incoming is not None:
-                size = self.sock.recv_into(incoming.room())
-            else:
-                if self.end == len(self.rx):
-                    self._compact()
-                size = self.sock.recv_into(memoryview(self.rx)[self.end:])
+            size = self.sock.recv_into(memoryview(self.rx)[self.end:] if incoming is None else incoming.room())
         except BlockingIOError:
             return
         except OSError:
@@ -231,15 +229,18 @@ class Channel:
             self.endpoint.announced(self, incoming)
         else:
             incoming = Incoming(header, self.peer)
-            incoming.mail = wire.read_mail(descriptor, header.payload_bytes)
-            incoming.aim_at_own()
+            incoming.mail = wire.read_mail(descriptor, header.payload_bytes, header.tag, header.flags & wire.SHARED)
+            if header.flags & wire.SHARED:
+                offsets = wire.offsets_of(descriptor, len(incoming.mail[2]))
+                incoming.place = [self._shared(self.peer, at, wire.size_of(*shape))
+                                  for at, shape in zip(offsets, incoming.mail[2])]
+            else:
+                incoming.aim_at_own()
             incoming.deliver_s = self.endpoint.meter.enter(header)
         if header.flags & wire.INLINE and header.payload_bytes:
             here = min(header.payload_bytes, self.end - self.start)
-            if not incoming.discard and here == header.payload_bytes:
-                incoming.land(np.frombuffer(self.rx, np.uint8, here, self.start))
-            else:
-                self._feed(incoming, here)
+            whole = here == header.payload_bytes and not incoming.discard
+            incoming.land(np.frombuffer(self.rx, np.uint8, here, self.start)) if whole else self._feed(incoming, here)
             self.start += here
             if not incoming.complete:
                 self.inline = incoming
@@ -269,6 +270,8 @@ class Channel:
             if incoming.complete:
                 self.chunked = None
                 self.endpoint.arrived(self, incoming)
+        elif header.kind == wire.CREDIT and header.flags & wire.MAILED:
+            self.given.pop(header.number, None)                   # read: the memory may be used again
         elif header.kind == wire.CREDIT and not header.flags & wire.SHARED:
             pair, slot = divmod(header.number, SLOTS)             # a number from SLOTS on: the slot and its neighbour
             self.slots += [slot, slot + 1] if pair else [slot]
@@ -277,8 +280,8 @@ class Channel:
             error = ValueError(text.decode(errors="replace")) if header.kind == wire.NACK else None
             if work is not None:
                 work.answered(header.kind, error)
-            elif error is not None:
-                self.endpoint.late_error = error
+            else:
+                self.endpoint.late_error = error or self.endpoint.late_error
 
     def _shared(self, owner: int, offset: int, size: int) -> np.ndarray:
         heap = self.heaps.get(owner)

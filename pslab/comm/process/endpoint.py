@@ -1,6 +1,4 @@
-"""One rank's end of a world of processes: its tensors (see `tensors`), its mail, and its waiting for both.
-
-    post ─> channel ─> … ─> _letter() ─> letter box of its group ─> poll
+"""One rank's end of a world of processes: its tensors (`tensors`), its mail (`letters`), and its waiting for both.
 
 All reading and writing happens inside comm calls, in `progress`: one poll over the sockets of all peers. A wait longer
 than PATIENCE_S is put on the notice board with the user's line, so that the caller can tell who waits for whom.
@@ -13,14 +11,15 @@ import select
 import time
 from collections import deque
 
-from .. import agree, arrays, wire
+from .. import agree, arrays
 from ..calls import CallLog
 from ..errors import Wait, user_line
-from ..face import Endpoint, Link, Mail
+from ..face import Endpoint, Link
 from ..threads import Threaded
 from . import board as notice
-from .channel import Channel, Outgoing
-from .incoming import INLINE_LIMIT, Incoming, LetterWait, RecvWork
+from .channel import Channel
+from .incoming import Incoming, RecvWork
+from .letters import Letters
 from .meter import Meter
 from .tensors import Tensors
 
@@ -28,11 +27,9 @@ PATIENCE_S = 0.05
 NAP_S = 100e-6                # the rest of a wait, in which no poll can sleep
 SPIN_S = 60e-6                # a sleeping core takes as long to wake up, which is twice what a short message takes
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
-_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
 
 
-class ProcessEndpoint(Tensors, Threaded, Endpoint):
+class ProcessEndpoint(Tensors, Letters, Threaded, Endpoint):
     """What ProcessWorld gives rank `rank`. `socks` has a socket for each peer; `heap` is None without shared memory."""
 
     def __init__(self, rank: int, world_size: int, socks: dict, heap, heaps: dict, board):
@@ -61,58 +58,12 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
             self.tracer = None
         self.posted: dict[tuple, deque[RecvWork]] = {}
         self.unexpected: dict[tuple, deque[Incoming]] = {}
-        self.letters: dict[int, deque[tuple[float, Mail]]] = {}
+        self.begin_letters()
         self.logs: dict[int, CallLog] = {}
         self.late_error: Exception | None = None
         for channel in self.channels:
             if channel is not None:
                 channel.reset()
-
-    # ---- mail -------------------------------------------------------------------------------------------------------
-
-    def post(self, dst, ctx, kind, meta, tensors, retry=False):
-        views = [arrays.view(tensor, f"tensors[{i}]") for i, tensor in enumerate(tensors)]
-        descriptor, head_bytes = wire.describe_mail(kind, meta, views)
-        if dst == self.rank:
-            kind, meta, _ = wire.read_mail(descriptor, sum(a.nbytes for a, _ in views))
-            copies = [arrays.tensor_of(a.copy(), name) for a, name in views]
-            self.letters.setdefault(ctx, deque()).append((0.0, Mail(self.rank, kind, meta, copies)))
-            return
-        keys = sum(array.nbytes for array, name in views if name in _INTEGERS)
-        size = sum(array.nbytes for array, _ in views)
-        self.meter.mail_out(dst, size - keys, keys, head_bytes, retry)
-        channel = self.channels[dst]
-        staged = self.heap is not None and size > INLINE_LIMIT
-        stamp_s, _ = self.meter.leave(size + head_bytes)
-        head = wire.pack(wire.MAIL, 0 if staged else wire.INLINE, self.epoch, ctx, head_bytes, len(descriptor), 0, size,
-                         stamp_s)
-        pieces = [array.reshape(-1).view("uint8") for array, _ in views if array.size]
-        message = Outgoing(head + descriptor, pieces, None, staged)
-        channel.send(message)
-        if staged:                            # a copy of the rest costs as much as sending it to one who takes it
-            while message.pieces and not channel.closed and self.progress(DRAIN_MS):
-                continue
-        channel.detach(message)
-
-    def poll(self, ctx, timeout_s):
-        box = self.letters.setdefault(ctx, deque())
-        if not box:
-            try:
-                self.wait_until(LetterWait(box, timeout_s), timeout_s)
-            except TimeoutError:
-                self.fields[notice.SINCE_US] = int(time.monotonic() * 1e6)
-                self.fields[notice.STATE] = notice.IDLE
-                return None
-        self.fields[notice.STATE] = notice.RUNNING
-        deliver_s, mail = box.popleft()
-        if deliver_s:
-            self.hold_until(deliver_s)
-        return mail
-
-    def _letter(self, incoming: Incoming) -> None:
-        mail = incoming.letter()
-        self.letters.setdefault(incoming.header.ctx, deque()).append((incoming.deliver_s, mail))
-        self.fields[notice.PROGRESS] += 1
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
@@ -193,6 +144,7 @@ class ProcessEndpoint(Tensors, Threaded, Endpoint):
     def flush(self) -> None:
         """At the end of a program: let everything out that a peer who still runs may want."""
         since_s = time.monotonic()
+        self.give_back()
         while True:
             busy = [c for c in self.channels if c is not None and c.busy
                     and self.board.fields[c.peer, notice.STATE] != notice.DONE]

@@ -91,7 +91,7 @@ class LetterWait:
     """Waiting for mail of one group."""
 
     peer = None
-    short = False
+    short = True                  # mostly: a request, an acknowledgement
 
     def __init__(self, box: deque, timeout_s: float | None):
         self.box, self.timeout_s = box, timeout_s

@@ -103,12 +103,12 @@ class Tracer:
         if row is not None:
             row[END] = time.monotonic()
 
-    def post(self, dst, ctx, kind, meta, tensors, retry=False):
+    def post(self, dst, ctx, kind, meta, tensors, retry=False, give=False):
         endpoint = self.endpoint
         counts = endpoint.board.counts[endpoint.rank, dst]
         posted_s, before = self.enter(), int(counts.sum())
         try:
-            ProcessEndpoint.post(endpoint, dst, ctx, kind, meta, tensors, retry)
+            ProcessEndpoint.post(endpoint, dst, ctx, kind, meta, tensors, retry, give)
         finally:
             now_s = self.leave()
         if dst != endpoint.rank:
