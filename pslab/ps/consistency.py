@@ -40,8 +40,12 @@ class Consistency:
     backup = 0
     delay: int | None = None
 
-    def check(self, table: str, num_workers: int) -> None:
-        """ValueError where a table cannot have this model with so many workers."""
+    def check(self, config, num_workers: int) -> None:
+        """ValueError where a table (its TableConfig) cannot have this model with so many workers."""
+
+    def over(self, keys) -> Consistency:
+        """The model of a request for these keys: what the strictest of them demands (see PerRange)."""
+        return self
 
     def may_read(self, clock: int, min_clock: int) -> bool:
         """May a worker at `clock` begin its round, or read, while the slowest worker's clock is min_clock?"""
@@ -78,9 +82,9 @@ class BSP(Consistency):
         if isinstance(self.backup, bool) or not isinstance(self.backup, int) or self.backup < 0:
             raise ValueError(f"backup={self.backup!r}; a whole number from 0 is needed")
 
-    def check(self, table, num_workers):
+    def check(self, config, num_workers):
         if self.backup >= num_workers:
-            raise ValueError(f"table {table!r}: backup={self.backup} with {num_workers} workers; at least one worker "
+            raise ValueError(f"table {config.name!r}: backup={self.backup} with {num_workers} workers; at least one worker "
                              f"must be waited for: 0..{num_workers - 1}")
 
 
@@ -162,9 +166,9 @@ class EASGD(Consistency):
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, (int, float)) or not 0 < self.alpha < 1:
             raise ValueError(f"alpha={self.alpha!r}; 0 < alpha < 2 / (K + 1) is needed, with K workers")
 
-    def check(self, table, num_workers):
+    def check(self, config, num_workers):
         if not self.alpha < 2 / (num_workers + 1):
-            raise ValueError(f"table {table!r}: alpha={self.alpha} with {num_workers} workers; below "
+            raise ValueError(f"table {config.name!r}: alpha={self.alpha} with {num_workers} workers; below "
                              f"2 / ({num_workers} + 1) = {2 / (num_workers + 1):.4g} is needed, or the workers and "
                              f"the centre swing ever wider")
 
