@@ -18,7 +18,7 @@ GROUPS = {"workers": ("worker",), "servers": ("server",), "all": ("worker", "ser
 
 
 class Call(NamedTuple):
-    """A node stands at a barrier since came_s; at deadline_s (None: never) it is told who is missing. q: its letter's."""
+    """A node stands at a barrier since came_s; at deadline_s (None: never) it is told who is not. q: its letter's."""
 
     rank: int
     q: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pslab.comm import Comm, Mail
 
@@ -13,24 +13,28 @@ from .tables import TableConfig
 
 
 class Sorted:
-    """A comm whose `poll` gives only the letters of one side; those of the other wait there. Else as the comm."""
+    """A comm whose `poll` gives only the letters that it takes; the others wait at its other side. Else as the comm."""
 
-    def __init__(self, comm: Comm, scheduling: bool, other: Sorted | None = None):
-        self._comm, self._scheduling, self._box = comm, scheduling, deque()
-        self._other = other
-        if other is not None:
-            other._other = self
+    def __init__(self, comm: Comm, takes: Callable[[Mail], bool]):
+        self._comm, self._takes, self.box, self._other = comm, takes, deque(), None
+
+    @classmethod
+    def in_two(cls, comm: Comm, first: Callable[[Mail], bool]) -> tuple[Sorted, Sorted]:
+        """(a side for the letters of which first(mail) is true, one for the rest)."""
+        sides = cls(comm, first), cls(comm, lambda mail: not first(mail))
+        sides[0]._other, sides[1]._other = sides[1], sides[0]
+        return sides
 
     def poll(self, timeout_s: float | None = None) -> Mail | None:
         """As Comm.poll."""
-        if self._box:
-            return self._box.popleft()
+        if self.box:
+            return self.box.popleft()
         deadline_s = None if timeout_s is None else self._comm.now() + timeout_s
         while True:
             mail = self._comm.poll(timeout_s if deadline_s is None else max(0.0, deadline_s - self._comm.now()))
-            if mail is None or is_scheduling(mail) == self._scheduling:
+            if mail is None or self._takes(mail):
                 return mail
-            self._other._box.append(mail)
+            self._other.box.append(mail)
 
     def __getattr__(self, name: str):
         return getattr(self._comm, name)

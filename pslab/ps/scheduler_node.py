@@ -36,8 +36,7 @@ class Node:
                  retry_s: float | None):
         self.comm, self.role, self.scheduler, self.incarnation = comm, role, scheduler, incarnation
         self.tables, self.id, self.workers, self.servers, self.ranges = list(tables), None, [], [], {}
-        self._box = Sorted(comm, True)
-        self.mail = Sorted(comm, False, self._box)
+        self._box, self.mail = Sorted.in_two(comm, is_scheduling)
         self._outbox = Outbox(comm, retry_s)
         self._barriers = dict.fromkeys(GROUPS, 0)
         self._heard, self._left, self._questions, self._table = False, False, 0, None
@@ -77,7 +76,7 @@ class Node:
                 post_all(self.comm, server.handle(mail, now_s))
                 if server.done:
                     return server.stats()
-            waiting = self.mail._box or self._box._box
+            waiting = self.mail.box or self._box.box
             due_s = server.next_deadline_s()
             mail = waiting.popleft() if waiting else \
                 self.comm.poll(None if due_s is None else max(0.0, due_s - self.comm.now()))
