@@ -21,7 +21,7 @@ Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013
 
 from .consistency import ASP, BSP, SSP, Consistency, consistency_of
 from .init import Init, Integers, Uniform, Zeros
-from .partition import ConsistentHash, HashPartition, Partition, RangePartition
+from .partition import ConsistentHash, HashPartition, Partition, RangePartition, move_rows, movement_plan
 from .rules import FTRL, SGD, AdaGrad, Adam, Custom, Momentum, RMSProp, RowWiseAdaGrad, Rule
 from .scheduler import Scheduler, serve_scheduler
 from .scheduler_cluster import cluster
@@ -34,4 +34,4 @@ from .worker import KVWorker
 __all__ = ["ASP", "BSP", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Consistency", "ConsistentHash", "Custom",
            "HashPartition", "Init", "Integers", "KVServer", "KVWorker", "Momentum", "Node", "Partition", "RMSProp",
            "RangePartition", "RowWiseAdaGrad", "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "Zeros",
-           "cluster", "consistency_of", "join", "serve", "serve_scheduler"]
+           "cluster", "consistency_of", "join", "move_rows", "movement_plan", "serve", "serve_scheduler"]
