@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from data_movielens_files import write_movielens
 
-NAMES = ("u.data", "u.genre", "u.info", "u.item", "u.user")
+NAMES = ("u.data", "u.genre", "u.info", "u.item", "u.user", "u1.base", "u1.test")
 
 
 class Server:
@@ -72,7 +72,7 @@ def zipped(files: dict[str, bytes], folder: str = "ml-100k/") -> bytes:
         bundle.writestr(f"{folder}README", "read me\n")
         for name, content in files.items():
             bundle.writestr(f"{folder}{name}", content)
-        bundle.writestr(f"{folder}u1.base", b"not wanted")
+        bundle.writestr(f"{folder}u2.base", b"not wanted")
     return out.getvalue()
 
 

@@ -18,7 +18,7 @@ class Written:
 
 
 def write_movielens(folder: Path, seed: int = 0, users: int = 8, items: int = 12, ratings: int = 90) -> Written:
-    """Write u.data, u.genre, u.info, u.item and u.user into `folder`; few different seconds, so that ties occur."""
+    """Write u.data, u.genre, u.info, u.item, u.user, u1.base and u1.test into `folder`; few different seconds, so that ties occur."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     who = [(int(rng.integers(7, 74)), "MF"[i % 2], OCCUPATIONS[i % len(OCCUPATIONS)]) for i in range(users)]
@@ -35,6 +35,8 @@ def write_movielens(folder: Path, seed: int = 0, users: int = 8, items: int = 12
     ]
     lines = {
         "u.data": ["\t".join(map(str, row)) for row in rows],
+        "u1.base": ["\t".join(map(str, row)) for row in sorted(rows[ratings // 5 :])],
+        "u1.test": ["\t".join(map(str, row)) for row in sorted(rows[: ratings // 5])],
         "u.user": [f"{i}|{age}|{gender}|{job}|55{i:03d}" for i, (age, gender, job) in enumerate(who, 1)],
         "u.genre": [*(f"{name}|{i}" for i, name in enumerate(GENRES)), ""],  # the real file ends in a blank line too
         "u.info": [f"{users} users", f"{items} items", f"{ratings} ratings"],

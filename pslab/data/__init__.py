@@ -14,7 +14,7 @@
     ratings.py     MovieLens-100K as ratings, split u1
     digits.py      scikit-learn's handwritten digits
     folders.py     where data may lie on this machine
-    fetch.py       bringing MovieLens-100K into the user's cache, when asked to
+    fetch.py       bringing MovieLens-100K and a9a into the user's cache, when asked to
     sources.py     load(): one door to all of them
     feeding.py     Partition: which rows are whose, in which epoch
     metrics.py     AUC, log loss, normalised entropy
@@ -45,6 +45,9 @@ _WHERE = {
     "data_list": "folders",
     "movielens_folder": "folders",
     "FetchError": "fetch",
+    "A9A_TERMS": "fetch",
+    "A9A_URL": "fetch",
+    "fetch_a9a": "fetch",
     "MOVIELENS_TERMS": "fetch",
     "MOVIELENS_URL": "fetch",
     "fetch_movielens": "fetch",
@@ -67,6 +70,8 @@ _WHERE = {
 }
 
 __all__ = [
+    "A9A_TERMS",
+    "A9A_URL",
     "MOVIELENS_TERMS",
     "MOVIELENS_URL",
     "Batch",
@@ -94,6 +99,7 @@ __all__ = [
     "criteo_folder",
     "data_list",
     "digit_data",
+    "fetch_a9a",
     "fetch_movielens",
     "item_click_rate_baseline",
     "load",
@@ -113,7 +119,15 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     from pslab.data.criteo import CriteoReader, criteo_click_log
     from pslab.data.digits import DigitData, Pictures, digit_data
     from pslab.data.feeding import Partition
-    from pslab.data.fetch import MOVIELENS_TERMS, MOVIELENS_URL, FetchError, fetch_movielens
+    from pslab.data.fetch import (
+        A9A_TERMS,
+        A9A_URL,
+        MOVIELENS_TERMS,
+        MOVIELENS_URL,
+        FetchError,
+        fetch_a9a,
+        fetch_movielens,
+    )
     from pslab.data.folders import (
         DataError,
         MissingData,

@@ -1,6 +1,7 @@
-"""Bringing MovieLens-100K into the user's cache, from its publisher, when asked to and never otherwise.
+"""Bringing data sets into the user's cache, from their publishers, when asked to and never otherwise.
 
-    terms ─> accepted? ─> download aside ─> look into the zip ─> extract aside ─> sha256 ─> rename into place
+    movielens-100k  terms ─> accepted? ─> download aside ─> look into the zip ─> extract aside ┐
+    a9a             terms ─> accepted? ─> download both files aside ───────────────────────────┴─> sha256 ─> rename
 
 Whatever fails on the way, the cache is left as it was. Only the files named in MOVIELENS are taken out of the
 archive, each no longer than it should be; an archive with a member that points outside is refused whole.
@@ -20,7 +21,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pslab.data.folders import MOVIELENS_FOLDER, DataError, cache_folder
+from pslab.data.folders import A9A_FOLDER, MOVIELENS_FOLDER, DataError, cache_folder
 
 MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 MOVIELENS = {  # file: (bytes, sha256)
@@ -29,6 +30,8 @@ MOVIELENS = {  # file: (bytes, sha256)
     "u.info": (36, "5b0a40b2e47a729ee6203063f6dcf8790c2e63f5a18663e6ee318a72c5f3c27b"),
     "u.item": (236344, "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701"),
     "u.user": (22628, "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c"),
+    "u1.base": (1586544, "ce253ec86c448b44fb3ba9a30d12dcfc2e9210cbde71efada3730c22e9ac212a"),
+    "u1.test": (392629, "18c6014a4b2c7324f250a63f8904a7b16b2b19f911129e346141507b0cbac950"),
 }
 MOVIELENS_TERMS = """\
 MovieLens-100K belongs to GroupLens Research, University of Minnesota. Its terms, in short:
@@ -37,6 +40,17 @@ MovieLens-100K belongs to GroupLens Research, University of Minnesota. Its terms
   - publications that use it name it (Harper and Konstan 2015, doi:10.1145/2827872)
   - nothing may suggest that the university or GroupLens endorses your work; there is no warranty
 The full text: https://files.grouplens.org/datasets/movielens/ml-100k-README.txt"""
+
+A9A_URL = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/binary/"  # the folder that holds both files
+A9A = {
+    "a9a": (2329875, "f5d5ffd8d865ff41328e7ee043e4b020816914ff6843ff15b98905ddbedce906"),
+    "a9a.t": (1164628, "1f448a153f0320399a7e40836eb207655b0bde0f21fc941cc472193daa9f5de9"),
+}
+A9A_TERMS = """\
+a9a is UCI's Adult data (Becker and Kohavi 1996, doi:10.24432/C5XW20) as the LIBSVM site prepared it. In short:
+  - the data are licensed under Creative Commons Attribution 4.0 (CC BY 4.0): name the source when you use them
+  - the rows are answers of a census in 1994, on income, age, sex, race and marriage: take them for what they are
+The full text: https://archive.ics.uci.edu/dataset/2/adult"""
 
 MAX_DOWNLOAD_BYTES = 64 * 2**20  # the archive has 5 MB; a mirror that sends more than this sends something else
 DOWNLOAD_LIMIT_S = 600.0
@@ -62,32 +76,64 @@ def fetch_movielens(
     What is there already and right is not fetched again. Raises FetchError, cache unchanged, for everything that can
     go wrong on the way: network, folder, archive, checksum.
     """
+    def bring(aside: Path, fresh: Path) -> None:
+        archive = aside / "archive.zip"
+        _download(url, archive, timeout_s, progress, "MovieLens-100K")
+        _extract(archive, fresh, expected)
+
+    return _fetched(MOVIELENS_FOLDER, MOVIELENS_TERMS, url, accept_terms, cache, expected, bring)
+
+
+def fetch_a9a(
+    url: str = A9A_URL,
+    *,
+    accept_terms: bool = False,
+    cache: Path | None = None,
+    timeout_s: float = 30.0,
+    expected: Mapping[str, tuple[int, str]] = A9A,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Path:
+    """Download and check a9a and a9a.t; returns their folder, <cache>/a9a. As fetch_movielens, but two plain files.
+
+    url: the folder that holds them.
+    """
+
+    def bring(aside: Path, fresh: Path) -> None:
+        for name, (size, digest) in expected.items():
+            _download(f"{url.rstrip('/')}/{name}", fresh / name, timeout_s, progress, "a9a")
+            if (fresh / name).stat().st_size != size or _sha256(fresh / name) != digest:
+                raise FetchError(f"{name} is not the published file: its sha256 is not {digest[:16]}…")
+
+    return _fetched(A9A_FOLDER, A9A_TERMS, url, accept_terms, cache, expected, bring)
+
+
+def _fetched(folder: str, terms: str, url: str, accept_terms: bool, cache: Path | None,
+             expected: Mapping[str, tuple[int, str]], bring: Callable[[Path, Path], None]) -> Path:
+    """<cache>/folder with the expected files: as it is if they are right, else what bring(aside, fresh) puts in fresh."""
     if not accept_terms:
-        raise ValueError(f"the terms must be accepted first.\n{MOVIELENS_TERMS}")
+        raise ValueError(f"the terms must be accepted first.\n{terms}")
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
     cache = cache_folder() if cache is None else Path(cache)
-    target = cache / MOVIELENS_FOLDER
+    target = cache / folder
     if _is_right(target, expected):
         return target
     made = _make_folders(cache)
     aside = None
     try:
         aside = Path(tempfile.mkdtemp(prefix=".fetching-", dir=cache))
-        archive = aside / "archive.zip"
-        _download(url, archive, timeout_s, progress)
-        fresh = aside / MOVIELENS_FOLDER
+        fresh = aside / folder
         fresh.mkdir()
-        _extract(archive, fresh, expected)
+        bring(aside, fresh)
         _put_in_place(fresh, target, aside / "old")
     except OSError as error:
         raise FetchError(f"cannot write into {cache}: {error.strerror or error}") from None
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)
-        for folder in made:  # innermost first; only what was made here, and only while empty
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        for folder_made in made:  # innermost first; only what was made here, and only while empty
+            if not any(folder_made.iterdir()):
+                folder_made.rmdir()
     return target
 
 
@@ -111,7 +157,7 @@ def _make_folders(cache: Path) -> list[Path]:
     return made
 
 
-def _download(url: str, archive: Path, timeout_s: float, progress) -> None:
+def _download(url: str, archive: Path, timeout_s: float, progress, what: str) -> None:
     deadline, done = time.monotonic() + DOWNLOAD_LIMIT_S, 0
     request = urllib.request.Request(url, headers={"User-Agent": "pslab"})
     try:
@@ -135,7 +181,7 @@ def _download(url: str, archive: Path, timeout_s: float, progress) -> None:
             out.write(piece)
             done += len(piece)
             if done > MAX_DOWNLOAD_BYTES:
-                raise FetchError(f"{url} sends more than {MAX_DOWNLOAD_BYTES} bytes: that is not MovieLens-100K")
+                raise FetchError(f"{url} sends more than {MAX_DOWNLOAD_BYTES} bytes: that is not {what}")
             if time.monotonic() > deadline:
                 raise FetchError(f"the download of {url} took longer than {DOWNLOAD_LIMIT_S:g} s ({done} bytes came)")
             if progress is not None:

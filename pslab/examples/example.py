@@ -28,7 +28,8 @@ Pace = Callable[[int, int], float]      # (rank, round) -> seconds that the work
 class Example(ABC):
     """batch: examples of a global batch. epochs: passes over the training part. seed: draws first values and order.
 
-    row_s: virtual seconds that an example takes in the simulator, where no pace is given.
+    row_s: virtual seconds that an example takes in the simulator, where no pace is given; the defaults are about what
+    one core takes to read it and to compute its gradient.
     """
 
     batch: int

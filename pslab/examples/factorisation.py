@@ -25,13 +25,13 @@ class FactorisationExample(Example):
     width 1 + k; None: factors drawn from the seed, biases 0.
     """
 
-    batch: int = 500
-    epochs: int = 8
-    row_s: float = 5e-6
+    batch: int = 1000
+    epochs: int = 6
+    row_s: float = 0.5e-6
     data: RatingData | None = None
     factors: int = 8
     reg: float = 0.1
-    rule: Rule = AdaGrad(0.1)
+    rule: Rule = AdaGrad(0.15)
     mean: float | None = None
     init: Init | None = None
 

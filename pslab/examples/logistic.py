@@ -30,7 +30,7 @@ class LogisticExample(Example):
     epochs: int = 3
     row_s: float = 10e-6
     data: SparseData | None = None
-    rule: Rule = FTRL(alpha=0.1, l1=1.0)
+    rule: Rule = FTRL(alpha=0.1, l1=10.0)
 
     name = "logistic"
     metric = "test accuracy"

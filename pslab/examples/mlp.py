@@ -35,7 +35,7 @@ class MLPExample(Example):
 
     batch: int = 64
     epochs: int = 20
-    row_s: float = 20e-6
+    row_s: float = 1e-6
     data: DigitData | None = None
     hidden: tuple[int, ...] = (32,)
     rule: Rule = SGD(0.5)

@@ -1,7 +1,7 @@
 """Copies of a server's rows as a run goes on, so that the model can be scored afterwards: nothing is sent for it.
 
     clocks of the workers     1 1   2 1   2 2   3 2   3 3   ...          every = 1 round of K = 2 workers
-    rounds                    1     1     2     2     3                  BSP: rounds that are closed
+    rounds                    1     1     2     2     3                  BSP: rounds closed
                               1    1.5    2    2.5    3                  else: batches done, divided by K
     a copy at                 1           2           3
 
@@ -32,7 +32,8 @@ class Watched:
     def __init__(self, server: KVServer, tables, workers: int, every: int):
         self._server, self._every = server, every
         self._names = [table.name for table in tables]
-        self._by_slowest = any(table.consistency.in_rounds for table in tables)
+        waits = [table.consistency.backup for table in tables if table.consistency.in_rounds]
+        self._backup = max(waits) if waits else None            # None: pushes are steps at once
         self._clocks = dict.fromkeys(range(workers), 0)
         self._clock_s = 0.0                             # when the last clock came
         self.copies: list[Copy] = []
@@ -61,8 +62,8 @@ class Watched:
         return getattr(self._server, name)
 
     def _rounds(self) -> float:
-        clocks = self._clocks.values()
-        return min(clocks) if self._by_slowest else sum(clocks) / len(clocks)
+        clocks = sorted(self._clocks.values())
+        return sum(clocks) / len(clocks) if self._backup is None else clocks[self._backup]
 
     def _copy(self, rounds: int, time_s: float) -> None:
         self.copies.append(Copy(rounds, time_s, {name: self._server.rows(name).copy() for name in self._names}))

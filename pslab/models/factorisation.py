@@ -42,7 +42,7 @@ def rmse(guessed: np.ndarray, ratings: np.ndarray, low: float = 1.0, high: float
 
 
 def bias_only(users: np.ndarray, items: np.ndarray, ratings: np.ndarray, num_users: int, num_items: int, *,
-              reg: float = 10.0, sweeps: int = 10) -> tuple[float, np.ndarray, np.ndarray]:
+              reg: float = 3.0, sweeps: int = 10) -> tuple[float, np.ndarray, np.ndarray]:
     """The baseline r̂ = μ + b_u + b_i, fitted by turns: (μ, b_u (num_users,), b_i (num_items,)).
 
     reg is added to the number of ratings that a bias is the mean of: a user with few ratings stays near the mean.

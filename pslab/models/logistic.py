@@ -59,5 +59,6 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 def logistic_accuracy(weights: np.ndarray, rows) -> float:
     """Share of rows whose label is the likelier one; weights (features + 1, 1) of all keys, rows as in sparse_batch."""
-    batch = sparse_batch(rows)
-    return float(np.mean((logistic_scores(weights[batch.keys], batch) > 0) == (batch.labels > 0.5)))
+    terms = weights[rows.columns, 0] * rows.values
+    z = weights[BIAS, 0] + np.bincount(rows.row_of, terms, len(rows))
+    return float(np.mean((z > 0) == (rows.labels > 0.5)))

@@ -1,7 +1,7 @@
 """A small network with hidden layers, its weights as rows of tables: one table a layer, one row a unit.
 
-    layer 0   (32, 65)      row j: [ bias | 64 weights ] of hidden unit j          pixels ──> 32 ── ReLU ──┐
-    layer 1   (10, 33)      row j: [ bias | 32 weights ] of class j                                        └──> 10 scores
+    layer 0   (32, 65)      row j: [ bias | 64 weights ] of hidden unit j          pixels ─> 32 ─ ReLU ─┐
+    layer 1   (10, 33)      row j: [ bias | 32 weights ] of class j                                     └─> 10 scores
 
     loss      −ln softmax(scores)[label], summed over the examples; the gradient is of the sum times `scale`
 """
@@ -52,7 +52,8 @@ def mlp_step(layers: Sequence[np.ndarray], inputs: np.ndarray, labels: np.ndarra
     back, grads = (back * scale).astype(np.float32), []
     for layer, below in zip(reversed(layers), reversed([inputs, *outputs[:-1]])):
         grads.append(np.concatenate([back.sum(0)[:, None], back.T @ below], axis=1))
-        back = (back @ layer[:, 1:]) * (below > 0)      # through the ReLU below; not used below the first layer
+        if len(grads) < len(layers):
+            back = (back @ layer[:, 1:]) * (below > 0)          # through the ReLU of the layer below
     return loss, grads[::-1]
 
 
