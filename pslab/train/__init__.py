@@ -16,6 +16,7 @@ from pslab.ps import SGD, AdaGrad
 from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
 from .data_server import DataServer, DataWorker, serve_data
+from .downpour import Compensated, Downpour, dense_table
 from .feeding import Feeding, compare_feeding
 from .job import Given, Job, tables_of
 from .losses import LOSSES
@@ -26,10 +27,11 @@ from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .tasks import Logistic, Quadratic, SparseLogistic, Task
 from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
 from .trainer import Trainer
+from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
-           "AllReduceSteps", "Curve", "DataServer", "DataWorker", "Feeding", "Given", "Job", "JobResult", "Logistic",
-           "Momentum", "Pace", "Quadratic", "Schedule", "SparseLogistic", "Task", "Trainer", "WarmUp",
-           "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "compensate", "over_staleness",
-           "port_bytes", "replay", "replay_rounds", "run_job", "schedule", "serve_data", "spend", "tables_of",
-           "train_program"]
+           "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour", "Feeding", "Given",
+           "Job", "JobResult", "Logistic", "Momentum", "Pace", "Quadratic", "Schedule", "SparseLogistic", "Task",
+           "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port",
+           "compare_feeding", "compensate", "dense_table", "over_staleness", "port_bytes", "replay", "replay_rounds",
+           "run_job", "schedule", "serve_data", "spend", "tables_of", "train_program"]

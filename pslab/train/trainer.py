@@ -28,16 +28,20 @@ class Trainer:
     lives on servers is updated by the rule that the servers' tables name. kv: for "server" and "hybrid" the KVWorker
     that the model's ShardedEmbeddingBagCollection uses too. loss: "logistic", "squared" or "linear".
 
+    strategy may be an object too, with before(), after() and sync(), such as a Downpour or a Hogwild over the model's
+    parameters: it knows its servers and its rates, and optimizer and kv are not looked at.
+
     Workers step together: each with its part of the global batch, parts in any sizes, also of no rows at all.
     """
 
-    def __init__(self, model: nn.Module, strategy: str = "single", comm: Comm | None = None,
+    def __init__(self, model: nn.Module, strategy: str | object = "single", comm: Comm | None = None,
                  optimizer: Rule | None = None, kv: KVWorker | None = None, loss: str = "logistic"):
         _check(model, strategy, comm, kv, loss)
         self.model, self.strategy, self.comm, self.kv = model, strategy, comm, kv
         self.optimizer = SGD(0.1) if optimizer is None else optimizer
         self._loss = LOSSES[loss]
-        self._strategy = STRATEGIES[strategy](model, comm, self.optimizer, kv)
+        named = isinstance(strategy, str)
+        self._strategy = STRATEGIES[strategy](model, comm, self.optimizer, kv) if named else strategy
         self.loss_sum = 0.0      # of the last step, over this worker's rows
 
     def step(self, batch: Batch, global_size: int | None = None) -> float:
@@ -75,8 +79,12 @@ class Trainer:
 
 
 def _check(model: nn.Module, strategy: str, comm: Comm | None, kv: KVWorker | None, loss: str) -> None:
+    if not isinstance(strategy, str) and all(callable(getattr(strategy, name, None))
+                                             for name in ("before", "after", "sync")):
+        strategy = "single" if comm is None else "allreduce"        # all rows in this process
     if strategy not in STRATEGIES:
-        raise ValueError(f"strategy={strategy!r}; allowed: {', '.join(STRATEGIES)}")
+        raise ValueError(f"strategy={strategy!r}; allowed: {', '.join(STRATEGIES)}, or an object with before(), "
+                         f"after() and sync()")
     if loss not in LOSSES:
         raise ValueError(f"loss={loss!r}; allowed: {', '.join(LOSSES)}")
     if strategy != "single" and comm is None:
