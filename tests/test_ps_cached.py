@@ -84,13 +84,13 @@ def test_a_server_that_finds_nothing_changed_is_caught(monkeypatch):
 # ---- the rest of the face -------------------------------------------------------------------------------------------
 
 
-def test_ranges_go_past_the_cache_and_init_is_seen():
+def test_ranges_go_past_the_cache_and_a_set_is_seen():
     def work(comm, kv, seed):
         kv.wait(kv.pull([3, 4], "t"))
-        kv.init("t", [4], torch.full((1, DIM), 7.0))
+        kv.wait(kv.set([4], torch.full((1, DIM), 7.0), "t"))
         first = kv.wait(kv.pull([3, 4, 4], "t"))[:, 0].tolist()
         early = kv.pull([5], "t")
-        kv.init("t", range(5, 7), torch.full((2, DIM), 8.0))
+        kv.wait(kv.set(range(5, 7), torch.full((2, DIM), 8.0), "t"))
         kv.wait(early)
         return first, kv.wait(kv.pull([5, 6], "t"))[:, 0].tolist(), kv.wait(kv.pull(range(4, 7), "t"))[:, 0].tolist()
     for staleness in (0, 3):

@@ -192,7 +192,8 @@ def test_as_vals_refuses(vals, words):
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"dim": 0}, "dim=0"), ({"num_rows": 0}, "num_rows=0"), ({"dim": 2.0}, "dim=2.0"), ({"name": ""}, "name=''"),
     ({"dim": True}, "dim=True"), ({"rule": "sgd"}, "Rule"), ({"init": None}, "Init"), ({"consistency": 0}, "Consis"),
-    ({"partition": "range"}, "Partition"), ({"num_rows": None}, "num_rows=None")])
+    ({"partition": "range"}, "Partition"), ({"num_rows": -1}, "num_rows=-1; .* or None"),
+    ({"dtype": "float16"}, "dtype=.float16.; allowed: .float32., .bfloat16.")])
 def test_table_config_refuses(wrong, words):
     with pytest.raises(ValueError, match=words):
         TableConfig(**{"name": "t", "dim": 2, "num_rows": 3, **wrong})

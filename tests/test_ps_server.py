@@ -213,17 +213,34 @@ def test_a_worker_that_started_again_counts_from_one_and_its_former_life_is_refu
     assert wire.server.stats()["tables"]["user"]["pushes"] == 3
 
 
-def test_init_sets_rows_and_their_state_at_once():
+def test_set_overwrites_rows_and_their_state_at_once():
     wire = Wire()
     wire.push(0, [2], 0, table=1)
     wire.send(0, "clock", c=1)
     wire.send(1, "clock", c=1)
     assert wire.server.shards[1].state[0, 2].all()
-    wire.push(1, [5, 2], 1, table=1, kind="init", vals=torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    wire.push(1, [5, 2], 1, table=1, kind="set", vals=torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     assert wire.server.rows("item")[[2, 5]].tolist() == [[3, 4], [1, 2]]
     assert not wire.server.shards[1].state[0, [2, 5]].any()
-    wire.push(1, range(0, 2), 1, table=1, kind="init", vals=torch.ones(2, 2))
-    assert wire.server.rows("item")[:3].tolist() == [[1, 1], [1, 1], [3, 4]]
+    wire.push(1, range(0, 3), 1, table=1, kind="set", vals=torch.ones(3, 2))
+    assert wire.server.rows("item")[:3].tolist() == [[1, 1], [1, 1], [1, 1]]
+
+
+def test_of_inits_the_first_wins_and_neither_steps_nor_sets_are_undone():
+    wire, first = Wire(), TABLES[1].initial_rows()
+    wire.push(0, [2], 0, table=1)
+    wire.push(1, [4], 0, table=1, kind="set", vals=torch.full((1, 2), 40.0))
+    wire.push(0, [5, 1], 0, table=1, kind="init", vals=torch.tensor([[5.0, 5.0], [1.0, 1.0]]))
+    wire.push(1, range(0, 6), 0, table=1, kind="init", vals=torch.full((6, 2), 9.0))
+    assert wire.server.rows("item")[:, 0].tolist() == [9, 1, 9, 9, 40, 5, first[6, 0]]     # 2: not a step yet
+    for worker in (0, 1):
+        wire.send(worker, "clock", c=1)
+    stepped = wire.server.rows("item")[2].tolist()
+    assert stepped != [9, 9]
+    wire.push(1, [2, 6], 1, table=1, kind="init", vals=torch.full((2, 2), 7.0))
+    assert wire.server.rows("item")[[2, 6]].tolist() == [stepped, [7, 7]]
+    assert wire.server.stats()["tables"]["item"]["inits"] == 3
+    assert wire.server.stats()["tables"]["item"]["sets"] == 1
 
 
 def test_each_server_holds_and_answers_only_its_shard():
@@ -272,10 +289,11 @@ def test_stats_count_payload_by_table():
     wire.pull(0, [1, 2], 0)
     wire.pull(0, range(0, 4), 0, table=1)
     tables = wire.server.stats()["tables"]
-    assert tables["user"] == {"inits": 0, "pulls": 1, "pushes": 1, "steps": 0, "keys_in_bytes": 3 * 8 + 2 * 8,
-                              "keys_out_bytes": 0,
+    assert tables["user"] == {"inits": 0, "sets": 0, "pulls": 1, "pushes": 1, "steps": 0,
+                              "keys_in_bytes": 3 * 8 + 2 * 8, "keys_out_bytes": 0,
                               "vals_in_bytes": 3 * 3 * 4, "vals_out_bytes": 2 * 3 * 4}
-    assert tables["item"] == {"inits": 0, "pulls": 1, "pushes": 1, "steps": 0, "keys_in_bytes": 0, "keys_out_bytes": 0,
+    assert tables["item"] == {"inits": 0, "sets": 0, "pulls": 1, "pushes": 1, "steps": 0,
+                              "keys_in_bytes": 0, "keys_out_bytes": 0,
                               "vals_in_bytes": 5 * 2 * 4, "vals_out_bytes": 4 * 2 * 4}
 
 

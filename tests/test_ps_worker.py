@@ -164,7 +164,7 @@ def test_only_servers_concerned_hear_of_a_request():
         kv.push(range(5, 5), torch.ones(0, 4), "user")
     run = alone(work, servers=3)
     assert [run.ledger.messages(0, server) for server in (1, 2, 3)] == [1, 3, 1]    # goodbyes, push and pull
-    assert run.results[0]["stats"]["user"] == {"inits": 0, "pulls": 2, "pushes": 2, "keys_out_bytes": 24,
+    assert run.results[0]["stats"]["user"] == {"inits": 0, "sets": 0, "pulls": 2, "pushes": 2, "keys_out_bytes": 24,
                                                "keys_in_bytes": 0,
                                                "vals_out_bytes": 32, "vals_in_bytes": 16}
 

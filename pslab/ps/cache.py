@@ -13,18 +13,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dtypes import DTYPES, stored, values_of
+
 NEVER, ALWAYS = -1, 2**62       # of `good`: to be asked about every time; not to be asked about
 
 
 class RowCache:
-    """At most `capacity` rows of dim float32 values, each with `slots` values of its rule's state beside it."""
+    """At most `capacity` rows of dim values, kept as on the server; of its rule's state `slots` times `width` a row.
 
-    def __init__(self, capacity: int, dim: int, slots: int = 0):
-        self.capacity, self._uses = capacity, 0
+    width: None is dim.
+    """
+
+    def __init__(self, capacity: int, dim: int, slots: int = 0, width: int | None = None, dtype: str = "float32"):
+        self.capacity, self.dtype, self._uses = capacity, dtype, 0
         self.keys = np.empty(0, np.int64)                       # ascending
         self._place = np.empty(0, np.int64)                     # of each key, its place in the arrays below
-        self.rows = np.empty((capacity, dim), np.float32)
-        self.state = np.empty((slots, capacity, dim), np.float32)
+        self.rows = np.empty((capacity, dim), DTYPES[dtype])
+        self.state = np.empty((slots, capacity, dim if width is None else width), np.float32)
         self.stamp, self.good, self._used = (np.zeros(capacity, np.int64) for _ in range(3))
         self._free = np.arange(capacity)[::-1]
 
@@ -76,9 +81,9 @@ class RowCache:
         places = self.find(keys)
         here = np.flatnonzero(places >= 0)
         at = places[here]
-        rows, state = self.rows[at], self.state[:, at]
+        rows, state = values_of(self.rows[at], self.dtype), self.state[:, at]
         rule.step(rows, grads[here], state, t)
-        self.rows[at], self.state[:, at] = rows, state
+        self.rows[at], self.state[:, at] = stored(rows, self.dtype), state
 
     def doubt(self, keys: np.ndarray) -> None:
         """Ask about these rows before they are read again."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from .cache import ALWAYS, NEVER, RowCache
+from .dtypes import bits_of, stored, values_of
 from .pulls import PendingPull
 from .tables import TableConfig
 
@@ -37,7 +38,9 @@ class CachedTable:
     def __init__(self, config: TableConfig, capacity: int):
         self.config, model = config, config.consistency
         self.steps_here = model.steps_on_copies
-        self.cache = RowCache(min(capacity, config.num_rows), config.dim, config.rule.slots if self.steps_here else 0)
+        most = capacity if config.num_rows is None else min(capacity, config.num_rows)
+        self.width = config.rule.new_state(0, config.dim).shape[2]
+        self.cache = RowCache(most, config.dim, config.rule.slots if self.steps_here else 0, self.width, config.dtype)
         self.counts = dict.fromkeys(COUNTS, 0)
         self._under_way: list[CachedPull] = []
 
@@ -47,14 +50,14 @@ class CachedTable:
         places, used = cache.find(keys), cache.uses(len(keys))
         hit = np.flatnonzero(places >= 0)
         cache.touch(places[hit], used[hit])
-        buffer = target if inverse is None and target is not None else np.empty((len(keys), shape[1]), np.float32)
+        buffer = target if inverse is None and target is not None else np.empty((len(keys), shape[1]), cache.rows.dtype)
         buffer[hit] = cache.rows.take(places[hit], axis=0)
         good = np.zeros(len(keys), bool)
         good[hit] = cache.good[places[hit]] >= clock
         stamps = np.full(len(keys), NEVER)
         stamps[hit] = cache.stamp[places[hit]]
         pull = CachedPull(shape, keys, inverse, out, target, buffer, self, stamps, used, np.flatnonzero(~good))
-        row_bytes = 8 + 4 * self.config.dim
+        row_bytes = 8 + cache.rows.itemsize * self.config.dim
         self.counts["hits"] += len(hit)
         self.counts["misses"] += len(keys) - len(hit)
         self.counts["unasked"] += len(keys) - len(pull.asked)
@@ -67,6 +70,8 @@ class CachedTable:
         """This worker pushes: its copies take the step, and answers under way may lack it."""
         if self.steps_here and (len(self.cache) or self._under_way):
             keys = np.arange(keys.start, keys.stop) if isinstance(keys, range) else keys
+            if self.config.dtype != "float32":          # as they arrive
+                vals = values_of(stored(vals, self.config.dtype), self.config.dtype)
             self.cache.step(self.config.rule, keys, vals, clock + 1)
             self._doubt_answers(keys)
 
@@ -105,7 +110,7 @@ class CachedPull(PendingPull):
 
     def __init__(self, shape, keys: np.ndarray, inverse, out, target, buffer: np.ndarray, table: CachedTable,
                  stamps: np.ndarray, used: np.ndarray, asked: np.ndarray):
-        super().__init__(shape, len(keys), inverse, out, target, 0)
+        super().__init__(shape, len(keys), inverse, out, target, 0, table.config.dtype)
         self.keys, self.buffer, self.table = keys, buffer, table
         self.stamps, self.used, self.asked = stamps, used, asked
         self.doubtful: list[np.ndarray] = []
@@ -124,7 +129,7 @@ class CachedPull(PendingPull):
         return pieces
 
     def land(self, at: np.ndarray, tensors: list, meta: dict) -> tuple[int, int]:
-        bits, rows, *state = [tensor.numpy() for tensor in tensors]
+        bits, rows, *state = [bits_of(tensor) for tensor in tensors]
         known = int((self.stamps[at] >= 0).sum())
         changed = np.ones(len(at), bool)
         changed[:known] = np.unpackbits(bits, count=known)
@@ -132,7 +137,8 @@ class CachedPull(PendingPull):
         self.missing -= 1
         vals_bytes = rows.nbytes + sum(array.nbytes for array in state)
         self.table.counts["saved_bytes"] -= bits.nbytes + vals_bytes
-        self.table.landed(self, at, changed, meta, rows, state[0] if state else np.empty((0, *rows.shape), np.float32))
+        none = np.empty((0, len(rows), self.table.width), np.float32)
+        self.table.landed(self, at, changed, meta, rows, state[0] if state else none)
         return bits.nbytes, vals_bytes
 
     def drop(self) -> None:

@@ -14,15 +14,22 @@ import torch
 _FEW = 8    # equal keys up to this many are added level by level, more by a segment sum
 
 
-def as_keys(keys, num_rows: int, table: str) -> np.ndarray | range:
-    """Checked keys: a range as it is (a slice becomes one), else (n,) int64. ValueError names table and value."""
+def as_keys(keys, num_rows: int | None, table: str) -> np.ndarray | range:
+    """Checked keys: a range as it is (a slice becomes one), else (n,) int64. ValueError names table and value.
+
+    num_rows None: any 64-bit keys; those of a uint64 array are taken by their bits, so that 2^64 - 1 is key -1.
+    """
     if isinstance(keys, slice):
         if keys.step not in (None, 1):
             raise ValueError(f"table {table!r}: keys={keys}; a slice of step 1 is needed")
+        if num_rows is None and (keys.start is None or keys.stop is None):
+            raise ValueError(f"table {table!r}: keys={keys}; this table has no end, say the first key and the last + 1")
         keys = range(0 if keys.start is None else keys.start, num_rows if keys.stop is None else keys.stop)
     if isinstance(keys, range):
-        if keys.step != 1 or not 0 <= keys.start <= keys.stop <= num_rows:
-            raise ValueError(f"table {table!r}: keys={keys}; 0 <= lo <= hi <= {num_rows} and a step of 1 are needed")
+        low, high, limits = (0, num_rows, f"0 <= lo <= hi <= {num_rows}") if num_rows is not None else (
+            -2**63, 2**63, "-2**63 <= lo <= hi <= 2**63")
+        if keys.step != 1 or not low <= keys.start <= keys.stop <= high:
+            raise ValueError(f"table {table!r}: keys={keys}; {limits} and a step of 1 are needed")
         return keys
     keys = as_array(keys, f"table {table!r}: keys")
     if keys.ndim != 1:
@@ -31,20 +38,34 @@ def as_keys(keys, num_rows: int, table: str) -> np.ndarray | range:
         return np.empty(0, np.int64)
     if keys.dtype.kind not in "iu":
         raise ValueError(f"table {table!r}: keys has dtype {keys.dtype}; whole numbers (int64) are needed")
-    for worst in (keys.min(), keys.max()):
-        if not 0 <= worst < num_rows:
-            raise ValueError(f"table {table!r}: key {worst} is out of range; its keys are 0..{num_rows - 1}")
+    if num_rows is not None:
+        for worst in (keys.min(), keys.max()):
+            if not 0 <= worst < num_rows:
+                raise ValueError(f"table {table!r}: key {worst} is out of range; its keys are 0..{num_rows - 1}")
     return keys.astype(np.int64, copy=False)
 
 
-def as_vals(vals, num_keys: int, dim: int, table: str) -> np.ndarray:
-    """Checked rows, (num_keys, dim) float32, contiguous. NaN and infinity are let through: looking costs a pass."""
+def take_keys(keys: np.ndarray | range, at: slice | np.ndarray) -> np.ndarray | range:
+    """The keys at some positions; those of a range at a slice are a range."""
+    if isinstance(keys, range) and not isinstance(at, slice):
+        return at + np.int64(keys.start)
+    return keys[at]
+
+
+def as_vals(vals, num_keys: int, dim: int, table: str, dtype: str = "float32") -> np.ndarray:
+    """Checked rows, (num_keys, dim) float32, contiguous. NaN and infinity are let through: looking costs a pass.
+
+    Those for a bfloat16 table may be bfloat16 or float32.
+    """
+    if dtype == "bfloat16" and isinstance(vals, torch.Tensor) and vals.dtype == torch.bfloat16:
+        vals = vals.float()
     vals = as_array(vals, f"table {table!r}: vals")
     if vals.shape != (num_keys, dim):
         raise ValueError(f"table {table!r}: vals has shape {vals.shape}; {num_keys} keys of dim {dim} need "
                          f"({num_keys}, {dim})")
     if vals.dtype != np.float32:
-        raise ValueError(f"table {table!r}: vals has dtype {vals.dtype}; float32 is needed")
+        raise ValueError(f"table {table!r}: vals has dtype {vals.dtype}; "
+                         f"{'float32' if dtype == 'float32' else 'bfloat16 or float32'} is needed")
     return np.ascontiguousarray(vals)
 
 
@@ -114,7 +135,7 @@ def _segments(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _stable_order(keys: np.ndarray) -> np.ndarray:
     bits = max(1, int(len(keys) - 1).bit_length())
-    if keys.max() < 1 << (63 - bits):
+    if keys.max() < 1 << (63 - bits) and keys.min() >= -1 << (63 - bits):
         # Key and position packed in one number: plain sorting is vectorised, half the time of a stable argsort.
         packed = (keys << bits) | np.arange(len(keys))
         packed.sort()

@@ -12,23 +12,26 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .dtypes import DTYPES, as_tensor, bits_of
+
 
 class PendingPull:
     """Rows under way: pieces land in a buffer of distinct rows, which `rows` expands into the caller's order."""
 
-    def __init__(self, shape: tuple[int, int], num_distinct: int, inverse, out, target, missing: int):
-        self.shape, self.num_distinct, self.inverse = shape, num_distinct, inverse
+    def __init__(self, shape: tuple[int, int], num_distinct: int, inverse, out, target, missing: int,
+                 dtype: str = "float32"):
+        self.shape, self.num_distinct, self.inverse, self.dtype = shape, num_distinct, inverse, dtype
         self.out, self.target, self.missing = out, target, missing
         self.buffer = None
 
-    def land(self, at: slice, tensors: list, meta: dict) -> tuple[int, int]:
+    def land(self, at: slice | np.ndarray, tensors: list, meta: dict) -> tuple[int, int]:
         """One server's rows have come. Gives the bytes of (keys, vals) in its answer."""
-        array = tensors[0].numpy()
+        array = bits_of(tensors[0])
         if self.buffer is None:
             if self.inverse is None and self.target is not None:
                 self.buffer = self.target
-            elif at.stop - at.start < self.num_distinct:
-                self.buffer = np.empty((self.num_distinct, self.shape[1]), np.float32)
+            elif len(array) < self.num_distinct:
+                self.buffer = np.empty((self.num_distinct, self.shape[1]), array.dtype)
         if self.buffer is None:
             self.buffer = array                 # the only piece: it is the buffer
         else:
@@ -42,17 +45,17 @@ class PendingPull:
     def rows(self):
         result = self.buffer
         if result is None:                      # no keys, no rows
-            result = np.empty(self.shape, np.float32) if self.target is None else self.target
+            result = np.empty(self.shape, DTYPES[self.dtype]) if self.target is None else self.target
         elif self.inverse is not None:
             result = result.take(self.inverse, axis=0, out=self.target, mode="clip")
-        return torch.from_numpy(result) if self.out is None else self.out
+        return as_tensor(result, self.dtype) if self.out is None else self.out
 
 
-def target_of(out, shape: tuple[int, int], table: str) -> np.ndarray:
-    """The memory of `out`, or ValueError when rows of this shape cannot be written into it."""
-    array = out.detach().numpy() if isinstance(out, torch.Tensor) else out
-    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != np.float32 \
-            or not array.flags.c_contiguous or not array.flags.writeable:
-        seen = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(out).__name__
-        raise ValueError(f"table {table!r}: out is {seen}; a contiguous, writable float32{list(shape)} is needed")
+def target_of(out, shape: tuple[int, int], table: str, dtype: str = "float32") -> np.ndarray:
+    """The memory of `out`, or ValueError when rows of this shape and dtype cannot be written into it."""
+    name = str(out.dtype).removeprefix("torch.") if isinstance(out, (torch.Tensor, np.ndarray)) else ""
+    array = bits_of(out.detach()) if isinstance(out, torch.Tensor) else out
+    if name != dtype or array.shape != shape or not array.flags.c_contiguous or not array.flags.writeable:
+        seen = f"{name}{list(array.shape)}" if name else type(out).__name__
+        raise ValueError(f"table {table!r}: out is {seen}; a contiguous, writable {dtype}{list(shape)} is needed")
     return array

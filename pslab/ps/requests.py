@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from pslab.comm import Mail
 
 from .clocks import GONE
+from .dtypes import bits_of, values_of
 from .keys import as_array, is_ascending, sum_equal
 from .shard import Shard
 
@@ -25,7 +27,7 @@ class Again(Mail):
 
 
 class Request(NamedTuple):
-    """`where`: rows within the shard, as a range or as (n,) indices; distinct and ascending where vals come along."""
+    """`where`: what the shard calls these rows (Shard.where), distinct where vals come along. vals (n, dim) float32."""
 
     shard: Shard
     number: int
@@ -34,6 +36,7 @@ class Request(NamedTuple):
     keys_bytes: int
     vals_bytes: int
     stamps: np.ndarray | None = None        # of a pull by a worker with a cache: (h,), for its first h keys
+    both: bool = False                      # the pull in a pushpull, numbered among the writes
 
 
 class Asked(NamedTuple):
@@ -47,38 +50,38 @@ class Asked(NamedTuple):
 
 
 def parse(mail: Mail, shards: list[Shard]) -> Request:
-    """The request in a push, pull or init. Rows of equal keys in a push are summed here."""
+    """The request in a push, pushpull, pull, init or set. Rows of equal keys in a push are summed here."""
     table, number = whole(mail, "t"), whole(mail, "q")
     if table >= len(shards):
         raise Refused(f"table number {table}; this server has tables 0..{len(shards) - 1}")
     if number < 1:
         raise Refused(f"q={number}; requests are numbered from 1")
-    shard = shards[table]
-    try:
-        arrays = [as_array(tensor, "tensor") for tensor in mail.tensors]
-    except ValueError as why:
-        raise Refused(str(why)) from None
-    sent = sum(array.nbytes for array in arrays)
-    by_range = "r" in mail.meta
-    needed = [*([] if by_range else ["keys"]), *([] if mail.kind == "pull" else ["vals"])]
-    stamps = arrays.pop() if mail.kind == "pull" and not by_range and len(arrays) == 2 else None
+    shard, arrays = shards[table], [_array(tensor) for tensor in mail.tensors]
+    by_range, is_pull = "r" in mail.meta, mail.kind == "pull"
+    stamps = arrays.pop() if is_pull and not by_range and len(arrays) == 2 else None
     if stamps is not None and (stamps.dtype != np.int64 or stamps.ndim != 1 or len(stamps) > len(arrays[0])):
         raise Refused(f"a pull brings 2 tensors, the second {stamps.dtype}{list(stamps.shape)}; beside keys only "
                       f"int64 stamps of copies are taken, at most one a key")
-    if len(arrays) != len(needed):
+    if len(arrays) != (not by_range) + (not is_pull):
+        needed = [*([] if by_range else ["keys"]), *([] if is_pull else ["vals"])]
         raise Refused(f"a {mail.kind} {'of a range ' if by_range else ''}brings {len(arrays)} tensors; needed: "
                       f"{', '.join(needed) or 'none'}")
-    where = _range(mail, shard) if by_range else _indices(arrays[0], shard)
-    if mail.kind == "pull":
-        return Request(shard, number, where, None, sent, 0, stamps)
-    vals = _vals(arrays[-1], len(where), shard)
-    vals_bytes = vals.nbytes
-    if not by_range and not is_ascending(where):
-        keys = len(where)
+    keys = _range(mail, shard) if by_range else _keys(arrays[0], shard)
+    where = shard.where(keys)
+    if where is None:
+        raise Refused(_not_owned(keys, shard))
+    keys_bytes = 0 if by_range else keys.nbytes + (0 if stamps is None else stamps.nbytes)
+    if is_pull:
+        return Request(shard, number, where, None, keys_bytes, 0, stamps)
+    vals = _vals(mail.tensors[-1], arrays[-1], len(keys), shard)
+    vals_bytes = arrays[-1].nbytes
+    if not by_range and not is_ascending(keys):
+        if mail.kind == "pushpull":
+            raise Refused(f"table {shard.config.name!r}: the keys of a pushpull must ascend")
         where, vals = sum_equal(where, vals)
-        if mail.kind == "init" and len(where) < keys:
-            raise Refused(f"table {shard.config.name!r}: init names a key twice")
-    return Request(shard, number, where, vals, sent - vals_bytes, vals_bytes)
+        if mail.kind != "push" and len(where) < len(keys):
+            raise Refused(f"table {shard.config.name!r}: {mail.kind} names a key twice")
+    return Request(shard, number, where, vals, keys_bytes, vals_bytes)
 
 
 def whole(mail: Mail, name: str) -> int:
@@ -89,32 +92,51 @@ def whole(mail: Mail, name: str) -> int:
     return value
 
 
+def _array(tensor) -> np.ndarray:
+    if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.bfloat16:
+        return bits_of(tensor)
+    try:
+        return as_array(tensor, "tensor")
+    except ValueError as why:
+        raise Refused(str(why)) from None
+
+
 def _range(mail: Mail, shard: Shard) -> range:
     pair = mail.meta["r"]
     if not isinstance(pair, (list, tuple)) or len(pair) != 2 or any(type(x) is not int for x in pair):
         raise Refused(f"{mail.kind} with r={pair!r}; [first key, number of keys] is needed")
     first, count = pair
-    if not (count >= 1 and shard.lo <= first and first + count <= shard.hi):
-        raise Refused(f"table {shard.config.name!r}: keys {first}..{first + count - 1}; {_owned(shard)}")
-    return range(first - shard.lo, first - shard.lo + count)
+    if count < 1 or not -2**63 <= first <= 2**63 - count:
+        raise Refused(f"table {shard.config.name!r}: keys {first}..{first + count - 1}; at least one 64-bit key is "
+                      f"needed")
+    return range(first, first + count)
 
 
-def _indices(keys: np.ndarray, shard: Shard) -> np.ndarray:
+def _keys(keys: np.ndarray, shard: Shard) -> np.ndarray:
     if keys.dtype != np.int64 or keys.ndim != 1 or not keys.size:
         raise Refused(f"table {shard.config.name!r}: keys is {keys.dtype}{list(keys.shape)}; "
                       f"int64[n] with n >= 1 is needed")
+    return keys
+
+
+def _vals(tensor, vals: np.ndarray, num_keys: int, shard: Shard) -> np.ndarray:
+    """(n, dim) float32, of its own memory."""
+    dtype = shard.config.dtype
+    seen = "bfloat16" if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.bfloat16 else str(vals.dtype)
+    if seen != dtype or vals.shape != (num_keys, shard.config.dim):
+        raise Refused(f"table {shard.config.name!r}: vals is {seen}{list(vals.shape)}; "
+                      f"{dtype}[{num_keys}, {shard.config.dim}] is needed")
+    return np.require(values_of(vals, dtype), requirements="CW")      # a step uses it as scratch
+
+
+def _not_owned(keys: np.ndarray | range, shard: Shard) -> str:
+    table = f"table {shard.config.name!r}"
+    if not isinstance(shard.owned, range):
+        which = f"keys {keys.start}..{keys.stop - 1}" if isinstance(keys, range) else "keys of a letter"
+        return f"{table}: {which}; some of them are not this server's"
+    owned = shard.owned
+    mine = f"this server owns {owned.start}..{owned.stop - 1}" if owned else "this server owns no rows"
+    if isinstance(keys, range):
+        return f"{table}: keys {keys.start}..{keys.stop - 1}; {mine}"
     low, high = int(keys.min()), int(keys.max())
-    if low < shard.lo or high >= shard.hi:
-        raise Refused(f"table {shard.config.name!r}: key {low if low < shard.lo else high}; {_owned(shard)}")
-    return keys - shard.lo
-
-
-def _vals(vals: np.ndarray, num_keys: int, shard: Shard) -> np.ndarray:
-    if vals.dtype != np.float32 or vals.shape != (num_keys, shard.config.dim):
-        raise Refused(f"table {shard.config.name!r}: vals is {vals.dtype}{list(vals.shape)}; "
-                      f"float32[{num_keys}, {shard.config.dim}] is needed")
-    return np.require(vals, requirements="CW")      # a step uses it as scratch
-
-
-def _owned(shard: Shard) -> str:
-    return f"this server owns {shard.lo}..{shard.hi - 1}" if shard.lo < shard.hi else "this server owns no rows"
+    return f"{table}: key {low if low < owned.start else high}; {mine}"

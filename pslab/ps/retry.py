@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from pslab.comm import Comm
 
+from .dtypes import copy_of
+
 LONGEST = 16        # waits double up to this many retry_s
 TRIES = 100         # after so many in vain, and not a word from that server meanwhile, it is given up
 WINDOW = 1024       # unanswered numbers at one server; it remembers more of them (dedup.Seen.WINDOW)
@@ -113,7 +115,7 @@ class Outbox:
     def _post(self, dst: int, answer: str, number: int, owner, kind: str, meta: dict, tensors: list) -> None:
         letter = None
         if self.retry_s is not None:
-            letter = Letter(dst, kind, meta, [tensor.copy() for tensor in tensors], self.comm.now())
+            letter = Letter(dst, kind, meta, [copy_of(tensor) for tensor in tensors], self.comm.now())
             self._plan(letter, (dst, answer), number)
         self._waiting[dst, answer][number] = Waiting(owner, letter)
         self.comm.post(dst, kind, meta, tensors)

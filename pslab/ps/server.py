@@ -4,15 +4,18 @@
     push  {t q n c [r]}   keys vals ──>  ──> ack {q}            recorded once; a step at the end of round c, or at once
     pull  {t q c [r n w]} keys      ──>  ──> rows {q} vals      when every worker's clock is >= c - staleness
                           keys stamps    ──> rows {q v m} bits vals [state]     of a worker with a cache: cached.py
-    init  {t q n [r]}     keys vals ──>  ──> ack {q}            rows set at once
-    clock {c [a]}                   ──>  ──> min {c [k]}        to the workers this server reports to; a: to its sender
+    pushpull {t q n c [r w]} keys vals ──> ──> rows {q a} vals  a push, numbered as one, and a pull of the same keys
+    init  {t q n [r]}     keys vals ──>  ──> ack {q}            rows set at once that nobody wrote to
+    set   {t q n [r]}     keys vals ──>  ──> ack {q}            rows set at once, whatever they were
+    clock {c [a j]}                 ──>  ──> min {c [k f]}      to the workers this server reports to; a: to its sender
     bye   {[s]}                     ──>  ──> bye {}             that worker holds nobody up any more
                                          ──> error {q k w}      refused: w says why; nothing changed
 
     t table number   q number of the request on this link, pulls and the rest apart   c clock   n incarnation
-    r [lo, n] instead of a tensor of keys      Only where letters can be lost:   a answer with k, the clock you know
-    of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again (a second
-    bye without it: I have the answer)
+    r [lo, n] instead of a tensor of keys      With backup workers:   f which rounds are open   j the round that ends with
+    this clock, where rounds before it were left out      Only where letters can be lost:   a answer with k, the clock
+    you know of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again (a
+    second bye without it: I have the answer)
 
 Server i reports the smallest clock to every S-th worker only: one report is enough to go on, since a pull that is ahead
 of what another server has heard waits there.
@@ -23,25 +26,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from pslab.comm import Comm, Mail
 
+from . import export
+from .applied import Applied
 from .clocks import GONE, Clocks
+from .dtypes import to_wire, values_of
+from .hashed import make_shard
 from .requests import Again, Asked, Refused, Request, parse, whole
 from .rounds import Rounds
 from .senders import Senders
 from .shard import Arena, Part, Shard
 from .tables import TableConfig, check_tables
+from .vector_clock import RangeClocks
 
 
 class KVServer:
     """Server `index` of num_servers: its shard of every table, and what it knows of the workers (ranks of the comm).
 
     rank: this server's own rank, the sender of its answers (default: workers come first, then the servers).
+    recorder: a history.ServerLog, for a run that is to be judged. range_clocks: keep, for range_clocks(table), which
+    worker last updated which keys at which clock.
     """
 
     def __init__(self, tables: Sequence[TableConfig], index: int, num_servers: int, workers: Sequence[int],
-                 rank: int | None = None):
+                 rank: int | None = None, *, recorder=None, range_clocks: bool = False):
         if not 0 <= index < num_servers:
             raise ValueError(f"index={index}; with num_servers={num_servers} allowed: 0..{num_servers - 1}")
         self.workers = list(workers)
@@ -49,10 +60,16 @@ class KVServer:
             raise ValueError(f"workers={self.workers}; at least one rank, each once, is needed")
         self.index, self.num_servers = index, num_servers
         self.rank = len(self.workers) + index if rank is None else rank
-        self.shards = [Shard(table, index, num_servers) for table in check_tables(tables)]
-        self._clocks = Clocks(self.workers)
+        self.shards = [make_shard(table, index, num_servers) for table in check_tables(tables)]
+        for shard in self.shards:
+            shard.config.consistency.check(shard.config, len(self.workers))
+        if recorder is not None:
+            recorder.rank = self.rank
+        self._recorder = recorder
+        self._applied = Applied(self.shards, recorder, range_clocks) if recorder is not None or range_clocks else None
+        self._clocks = Clocks(self.workers, {shard.config.consistency.backup for shard in self.shards} - {0})
         self._senders = Senders(self.workers, self._clocks)
-        self._rounds = Rounds(self.shards, self._clocks, self._senders, self._answer)
+        self._rounds = Rounds(self.shards, self._clocks, self._senders, self._answer, self._applied)
         self._now_s, self._stay_until_s = 0.0, {}                      # until when each worker may ask again
         self._reports_to = self.workers[index::num_servers]
         self._arena = Arena()
@@ -102,13 +119,41 @@ class KVServer:
         return self._clocks.min_clock
 
     def rows(self, table: str) -> np.ndarray:
-        """This server's rows of a table, (n, dim): keys lo..hi-1 of its shard. A view."""
-        return self._shard(table).rows
+        """This server's rows of a table, (n, dim) float32, in the order of `keys`.
+
+        A view where num_rows is given and the dtype is float32, else a copy.
+        """
+        shard = self._shard(table)
+        return values_of(shard.rows[shard.places()], shard.config.dtype)
+
+    def keys(self, table: str) -> np.ndarray:
+        """(n,) int64, ascending: the keys that have a row here; without num_rows those that were written to."""
+        return self._shard(table).keys()
 
     def bounds(self, table: str) -> tuple[int, int]:
-        """(lo, hi): the keys lo <= key < hi of a table that this server owns."""
-        shard = self._shard(table)
-        return shard.lo, shard.hi
+        """(lo, hi): the keys lo <= key < hi of a table that this server owns, where they are contiguous."""
+        owned = self._shard(table).owned
+        if not isinstance(owned, range):
+            raise ValueError(f"table {table!r}: this server's keys are not contiguous; ask keys({table!r})")
+        return owned.start, owned.stop
+
+    def state_dict(self, tables: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
+        """All that is kept of the tables (default: of all) as tensors; see export.py."""
+        shards = self.shards if tables is None else [self._shard(table) for table in tables]
+        return {name: tensor for shard in shards for name, tensor in export.of_shard(shard).items()}
+
+    def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take over, of an export by however many servers, the rows that this server owns; before serving."""
+        export.check_tables_of(tensors, [shard.config.name for shard in self.shards])
+        for shard in self.shards:
+            export.into_shard(shard, tensors)
+
+    def range_clocks(self, table: str) -> RangeClocks:
+        """Which worker last updated which of this server's keys at which clock; needs range_clocks=True."""
+        self._shard(table)
+        if self._applied is None or not self._applied.clocks:
+            raise ValueError("this server keeps no clocks of ranges; make it with range_clocks=True")
+        return self._applied.clocks[table]
 
     def stats(self) -> dict:
         """Payload bytes through this server's port by table, and counts of requests, steps and closed rounds."""
@@ -123,16 +168,43 @@ class KVServer:
         new = self._is_new(mail, request, clock)
         if new:
             request.shard.counts["pushes"] += 1
-            self._rounds.record(request.shard, clock, Part(mail.src, request.number, request.where, request.vals))
+            self._record(mail, request, clock)
         return self._written(mail, request, new)
+
+    def _record(self, mail: Mail, request: Request, clock: int) -> None:
+        part = Part(mail.src, request.number, request.where, request.vals, mail.meta["n"])
+        self._rounds.record(request.shard, clock, part)
 
     def _init(self, mail: Mail) -> list[tuple[int, Mail]]:
         request = parse(mail, self.shards)
         new = self._is_new(mail, request, None)
         if new:
             request.shard.counts["inits"] += 1
-            request.shard.assign(request.where, request.vals)
+            request.shard.assign_new(request.where, request.vals)
         return self._written(mail, request, new)
+
+    def _set(self, mail: Mail) -> list[tuple[int, Mail]]:
+        request = parse(mail, self.shards)
+        new = self._is_new(mail, request, None)
+        if new:
+            request.shard.counts["sets"] += 1
+            request.shard.assign(request.where, request.vals)
+            if self._applied is not None:
+                self._applied.assigned(request.shard, mail.src, mail.meta["n"], request.number)
+        return self._written(mail, request, new)
+
+    def _pushpull(self, mail: Mail) -> list[tuple[int, Mail]]:
+        """A push, numbered as one, whose answer is what a pull right after it sees."""
+        request, clock = parse(mail, self.shards), whole(mail, "c")
+        new = self._is_new(mail, request, clock)
+        asked = Asked(mail.src, whole(mail, "n"), clock, whole(mail, "w") if "w" in mail.meta else 0,
+                      request._replace(vals=None, both=True))
+        if not new:
+            return self._pull_again(asked)
+        for name in ("pushes", "pulls"):
+            request.shard.counts[name] += 1
+        self._record(mail, request, clock)
+        return self._rounds.written() + self._rounds.take(asked)
 
     def _pull(self, mail: Mail) -> list[tuple[int, Mail]]:
         request, clock = parse(mail, self.shards), whole(mail, "c")
@@ -147,13 +219,13 @@ class KVServer:
         return self._rounds.take(asked)
 
     def _clock(self, mail: Mail) -> list[tuple[int, Mail]]:
-        clock = whole(mail, "c")
+        clock, skipped = whole(mail, "c"), whole(mail, "j") if "j" in mail.meta else 0
         if clock > self._clocks.left_at.get(mail.src, clock) and not mail.meta.get("a"):     # else it came twice
             raise Refused(f"clock from worker {mail.src} after its goodbye")
-        news = self._rise() if self._clocks.advance(mail.src, clock) else []
+        news = self._rise() if self._clocks.advance(mail.src, clock, skipped) else []
         if mail.meta.get("a"):
             news = [(dst, letter) for dst, letter in news if (dst, letter.kind) != (mail.src, "min")]
-            news += self._reply(mail, "min", {"c": self._clocks.min_clock, "k": self._clocks.of[mail.src]})
+            news += self._reply(mail, "min", {**self._low(), "k": self._clocks.of[mail.src]})
         return news
 
     def _bye(self, mail: Mail) -> list[tuple[int, Mail]]:
@@ -167,21 +239,26 @@ class KVServer:
         news = self._rise() if self._clocks.leave(mail.src) else []
         return news + self._reply(mail, "bye", {}, again)
 
-    _actions = {"push": _push, "pull": _pull, "init": _init, "clock": _clock, "bye": _bye}     # noqa: RUF012
+    _actions = {"push": _push, "pull": _pull, "pushpull": _pushpull, "init": _init, "set": _set,     # noqa: RUF012
+                "clock": _clock, "bye": _bye}
 
     def _rise(self) -> list[tuple[int, Mail]]:
         """The smallest clock rose: rounds close, pulls are answered, and the workers reported to hear of it."""
-        out, low = self._rounds.rise(), self._clocks.min_clock
+        out = self._rounds.rise()
         here = [worker for worker in self._reports_to if not self._clocks.has_left(worker)]
-        return out + [(worker, Mail(self.rank, "min", {"c": low})) for worker in here]
+        return out + [(worker, Mail(self.rank, "min", self._low())) for worker in here]
+
+    def _low(self) -> dict:
+        fronts = self._clocks.fronts
+        return {"c": self._clocks.min_clock, "f": fronts} if fronts else {"c": self._clocks.min_clock}
 
     # ---- answers --------------------------------------------------------------------------------------------------
 
     def _pull_again(self, asked: Asked) -> list[tuple[int, Mail]]:
         """A pull that came before: its answer was lost, or waits here, or was read and this is an echo."""
         if self._rounds.waits(asked):
-            return [(asked.src, Again(self.rank, "min", {"c": self._clocks.min_clock}))]     # it shows that one is here
-        if asked.clock < self._clocks.of[asked.src]:
+            return [(asked.src, Again(self.rank, "min", self._low()))]     # it shows that one is here
+        if asked.clock < self._clocks.of[asked.src] and asked.request.shard.config.consistency.delay is None:
             return []                                       # a worker that asks again has not gone on
         return [(asked.src, self._answer(asked, Again))]
 
@@ -194,7 +271,14 @@ class KVServer:
             meta |= {"v": shard.version, "m": min(asked.clock, self._clocks.min_clock)}
             shard.counts["keys_out_bytes"] += tensors[0].nbytes
             shard.counts["vals_out_bytes"] -= tensors[0].nbytes
+        if request.both:
+            meta["a"] = True
+        if self._recorder is not None:
+            meta["h"] = self._recorder.length
         shard.counts["vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
+        if shard.config.dtype != "float32":
+            at = 0 if request.stamps is None else 1
+            tensors[at] = to_wire(tensors[at], shard.config.dtype)
         return kind(self.rank, "rows", _to_life(asked.life, meta), tensors)
 
     def _written(self, mail: Mail, request: Request, new: bool) -> list[tuple[int, Mail]]:
@@ -207,6 +291,8 @@ class KVServer:
 
     def _is_new(self, mail: Mail, request: Request, clock: int | None) -> bool:
         """Note a push or init and count its bytes; False when it was recorded before."""
+        if request.shard.config.consistency.delay is not None:
+            clock = None                                    # its requests may come after later clocks
         new = self._senders.note_write(mail, whole(mail, "n"), request.number, clock)
         self._count(request)
         self._repeats += not new

@@ -19,13 +19,12 @@ from pslab.comm import Comm
 
 from .cached import CachedTable
 from .inbox import Inbox
-from .keys import as_keys, as_vals, distinct, sum_equal
+from .keys import as_keys, as_vals, distinct, sum_equal, take_keys
+from .posting import COUNTS, Poster, Table
 from .pulls import PendingPull, target_of
 from .retry import Outbox
 from .tables import TableConfig, check_tables
 from .worker_rounds import WorkerRounds
-
-_COUNTS = ("inits", "pulls", "pushes", "keys_out_bytes", "keys_in_bytes", "vals_out_bytes", "vals_in_bytes")
 
 
 class KVWorker:
@@ -42,111 +41,133 @@ class KVWorker:
     come twice do no harm). Where it can be, give some round trips: what is unanswered after retry_s is sent again,
     then after 2, 4, ... 16 retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a
     server is silent. A worker sends again only while it waits inside a call.
+    window: how many requests may lack their answer; one more waits until one of them has it. None: as many as you like
+    (each takes memory at its servers' end of the link until it is read there).
 
     Tables may differ in consistency. There is one clock a worker: clock() waits as the strictest table demands, so each
     table keeps its promise (a looser one next to BSP reads fresher rows than it must).
     """
 
     def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
-                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None):
+                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None, window: int | None = None):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
         for argument, value in (("incarnation", incarnation), ("clock", clock), ("cache_rows", cache_rows)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{argument}={value!r}; a whole number from 0 is needed")
-        self._tables = {table.name: (number, table, table.partition.bind(table.num_rows, len(self.servers)))
+        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+            raise ValueError(f"window={window!r}; a whole number from 1, or None, is needed")
+        self._tables = {table.name: Table(number, table, table.partition.bind(table.num_rows, len(self.servers)))
                         for number, table in enumerate(check_tables(tables))}
-        self._stats = {name: dict.fromkeys(_COUNTS, 0) for name in self._tables}
-        self._caches = {name: CachedTable(config, cache_rows) for name, (_, config, _) in self._tables.items()
+        self._stats = {name: dict.fromkeys(COUNTS, 0) for name in self._tables}
+        self._caches = {name: CachedTable(table.config, cache_rows) for name, table in self._tables.items()
                         if cache_rows}
-        self._last, self._closed = 0, False                     # the last timestamp given
+        self._closed = False
         self._outbox = Outbox(comm, retry_s)
         reporter = self.servers[comm.rank % len(self.servers)]  # it is asked how far the others are
-        self._inbox = Inbox(comm, self._outbox, (table.consistency for _, table, _ in self._tables.values()),
+        self._inbox = Inbox(comm, self._outbox, (table.config.consistency for table in self._tables.values()),
                             incarnation, clock, reporter, self._stats)
+        self._poster = Poster(comm, self.servers, incarnation, self._outbox, self._inbox, self._stats, window)
         self._rounds = WorkerRounds(comm, self.servers, self._outbox, self._inbox)
         self._until = self._inbox.until
 
     # ---- requests -------------------------------------------------------------------------------------------------
 
     def init(self, table: str, keys, vals) -> None:
-        """Set rows, at once and whatever they were; returns when every server concerned has them.
+        """First values of rows; returns when every server concerned has them.
 
-        keys (n,) distinct, or a range; vals (n, dim) float32. Call it at clock 0, before any push, and before others
-        pull through a cache: either every worker with the same values, or one worker while the others wait (for its
-        clock, or in a barrier).
+        The first to write to a row wins: where an init, a set or a step of a push was there before, the row stays as it
+        is. So every worker may call it with the same keys (in MXNet, where one init a key is allowed, only the values
+        of rank 0 count; here the first that arrive, so give all workers the same ones or let one of them do it).
+        keys (n,) distinct, or a range; vals (n, dim). Call it before any push, and before others pull through a cache:
+        others see it for certain after a clock, or a barrier of the comm.
         """
-        number, config, partition = self._table(table)
-        keys = as_keys(keys, config.num_rows, table)
-        vals = as_vals(vals, len(keys), config.dim, table)
-        if not isinstance(keys, range):
-            in_order, vals = sum_equal(keys, vals)
-            if len(in_order) < len(keys):
-                raise ValueError(f"table {table!r}: keys holds {len(keys) - len(in_order)} keys twice; "
-                                 f"init sets each row once")
-            keys = in_order
-        self._stats[table]["inits"] += 1
-        if table in self._caches:
-            self._caches[table].assigned(keys)
-        timestamp = self._write("init", table, number, partition, keys, vals, {})
-        self.wait(timestamp)
+        self.wait(self._overwrite("init", "inits", table, keys, vals))
+
+    def set(self, keys, vals, table: str = "default") -> int:
+        """Overwrite rows; gives a timestamp for `wait`. keys (n,) distinct, or a range or slice; vals (n, dim).
+
+        A set is no gradient: no rule is applied and no round waited for. The rows are these values as soon as the
+        server has them, whatever they were (of two sets the last to arrive stays), and their rule's state is that
+        before a first step. Pushes of rounds still open take their step afterwards, from these values.
+        """
+        return self._overwrite("set", "sets", table, keys, vals)
 
     def push(self, keys, vals, table: str = "default") -> int:
         """Send gradients for rows; gives a timestamp for `wait`. It belongs to the round of this worker's clock.
 
         keys: (n,) integers in any order, or a range or slice of contiguous keys; the rows of equal keys are summed.
-        vals: (n, dim) float32; may be changed as soon as push returns. NaN is not looked for: it spoils its rows.
+        vals: (n, dim) float32 (or the table's dtype); may be changed as soon as push returns. NaN and infinity are not
+        looked for: they spoil the rows they are pushed to, and no other.
         """
-        number, config, partition = self._table(table)
-        keys = as_keys(keys, config.num_rows, table)
-        vals = as_vals(vals, len(keys), config.dim, table)
-        if not isinstance(keys, range):
-            keys, vals = sum_equal(keys, vals)
+        target = self._table(table)
+        keys, vals = self._gradients(target, keys, vals)
         self._stats[table]["pushes"] += 1
         if table in self._caches:
             self._caches[table].pushed(keys, vals, self._inbox.clock)
-        return self._write("push", table, number, partition, keys, vals, {"c": self._inbox.clock})
+        return self._poster.write("push", target, keys, vals, {"c": self._inbox.clock})
 
     def pull(self, keys, table: str = "default", out=None) -> int:
         """Ask for rows; gives a timestamp, for which `wait` returns them.
 
-        keys: (n,) integers in any order, repeated ones too, or a range or slice of contiguous keys.
-        out: a contiguous (n, dim) float32 tensor or array to write the rows into; leave it alone until `wait`.
+        keys: (n,) integers in any order, repeated ones too, or a range or slice of contiguous keys. A row that nobody
+        wrote to has its first values (TableConfig.init).
+        out: a contiguous (n, dim) tensor or array to write the rows into; leave it alone until `wait`.
         """
-        number, config, partition = self._table(table)
+        target = self._table(table)
+        config, partition = target.config, target.partition
         keys = as_keys(keys, config.num_rows, table)
         shape = (len(keys), config.dim)
-        target = None if out is None else target_of(out, shape, table)
+        memory = None if out is None else target_of(out, shape, table, config.dtype)
         self._stats[table]["pulls"] += 1
-        self._last += 1
         if isinstance(keys, range) or table not in self._caches:
             keys, inverse = (keys, None) if isinstance(keys, range) else distinct(keys)
-            pieces = [(server, at, keys[at], []) for server, at in partition.split(keys)]
-            pull = PendingPull(shape, len(keys), inverse, out, target, len(pieces))
+            pieces = [(server, at, take_keys(keys, at), []) for server, at in partition.split(keys)]
+            pull = PendingPull(shape, len(keys), inverse, out, memory, len(pieces), config.dtype)
         else:
-            pull = self._caches[table].pull(shape, *distinct(keys), out, target, self._inbox.clock)
+            pull = self._caches[table].pull(shape, *distinct(keys), out, memory, self._inbox.clock)
             pieces = pull.pieces(partition)
-        self._inbox.pulls[self._last] = pull
-        for server, at, wanted, stamps in pieces:
-            self._ask(server, "rows", "pull", table, at, self._pull_meta(server, number, config), wanted, stamps)
-        return self._last
+        return self._poster.pull(target, pull, pieces)
+
+    def pushpull(self, keys, vals, table: str = "default", out=None) -> int:
+        """A push and, right after it, a pull of the same keys, in one letter each way; gives one timestamp.
+
+        `wait` returns what that pull sees at this clock: under BSP the rows before this round (the push is no step
+        yet), under SSP (s > 0) and ASP rows with the push in them. Keys travel once, and the rows are the
+        acknowledgement. Through a cache it is a push and a pull.
+        """
+        if table in self._caches:
+            self.push(keys, vals, table)
+            return self.pull(keys, table, out)
+        target = self._table(table)
+        config, given = target.config, as_keys(keys, target.config.num_rows, table)
+        shape = (len(given), config.dim)
+        memory = None if out is None else target_of(out, shape, table, config.dtype)
+        keys, vals = self._gradients(target, given, vals)
+        inverse = None if isinstance(given, range) else distinct(given)[1]
+        for name in ("pushes", "pulls"):
+            self._stats[table][name] += 1
+        pieces = target.partition.split(keys)
+        pull = PendingPull(shape, len(keys), inverse, out, memory, len(pieces), config.dtype)
+        return self._poster.pushpull(target, pull, keys, vals, pieces)
 
     def wait(self, timestamp: int, timeout_s: float | None = None) -> torch.Tensor | None:
         """Wait for a request. A pull's rows, (n, dim) in the order of its keys (or the `out` given); None for a push.
 
         A pull is handed out once. TimeoutError when timeout_s passed first: the request goes on, wait again.
         """
-        if isinstance(timestamp, bool) or not isinstance(timestamp, int) or not 1 <= timestamp <= self._last:
-            known = f"so far 1..{self._last} were given" if self._last else "none was given yet"
+        if isinstance(timestamp, bool) or not isinstance(timestamp, int) or not 1 <= timestamp <= self._poster.last:
+            last = self._poster.last
+            known = f"so far 1..{last} were given" if last else "none was given yet"
             raise ValueError(f"timestamp={timestamp!r} is unknown; {known}")
         pull = self._inbox.pulls.get(timestamp)
         if pull is None:
             if timestamp in self._inbox.taken:
                 raise ValueError(f"timestamp={timestamp}: the rows of this pull were handed out (or refused) before")
-            self._until(lambda: timestamp not in self._inbox.unacknowledged, timeout_s, f"timestamp {timestamp}")
+            self._until(lambda: timestamp not in self._inbox.open, timeout_s, f"timestamp {timestamp}")
             return None
-        self._until(lambda: not pull.missing, timeout_s, f"timestamp {timestamp}")
+        self._until(lambda: timestamp not in self._inbox.open, timeout_s, f"timestamp {timestamp}")
         del self._inbox.pulls[timestamp]
         self._inbox.taken.append(timestamp)
         return pull.rows()
@@ -197,42 +218,32 @@ class KVWorker:
         if error_type is None:
             self.goodbye()
 
-    # ---- sending --------------------------------------------------------------------------------------------------
+    # ---- arguments ------------------------------------------------------------------------------------------------
 
-    def _write(self, kind: str, table: str, number: int, partition, keys, vals: np.ndarray, meta: dict) -> int:
-        pieces = partition.split(keys)
-        self._last += 1
-        if pieces:
-            self._inbox.unacknowledged[self._last] = len(pieces)
-        for server, at in pieces:
-            more = {"t": number, "n": self.incarnation, **meta}
-            self._ask(server, "ack", kind, table, at, more, keys[at], [vals[at]])
-        return self._last
+    def _gradients(self, target: Table, keys, vals) -> tuple[np.ndarray | range, np.ndarray]:
+        """(distinct ascending keys or a range, sums of their rows in float32)."""
+        config = target.config
+        keys = as_keys(keys, config.num_rows, config.name)
+        vals = as_vals(vals, len(keys), config.dim, config.name, config.dtype)
+        return (keys, vals) if isinstance(keys, range) else sum_equal(keys, vals)
 
-    def _pull_meta(self, server: int, number: int, config: TableConfig) -> dict:
-        meta = {"t": number, "c": self._inbox.clock}
-        if self.incarnation:
-            meta["n"] = self.incarnation
-        if self._outbox.retry_s is not None and config.consistency.reads_own:
-            meta["w"] = self._outbox.last(self.servers[server], "ack")
-        return meta
+    def _overwrite(self, kind: str, count: str, table: str, keys, vals) -> int:
+        target = self._table(table)
+        config = target.config
+        keys = as_keys(keys, config.num_rows, table)
+        vals = as_vals(vals, len(keys), config.dim, table, config.dtype)
+        if not isinstance(keys, range):
+            in_order, vals = sum_equal(keys, vals)
+            if len(in_order) < len(keys):
+                raise ValueError(f"table {table!r}: keys holds {len(keys) - len(in_order)} keys twice; "
+                                 f"{kind} gives each row one value")
+            keys = in_order
+        self._stats[table][count] += 1
+        if table in self._caches:
+            self._caches[table].assigned(keys)
+        return self._poster.write(kind, target, keys, vals, {})
 
-    def _ask(self, server: int, answer: str, kind: str, table: str, at, meta: dict, keys, tensors: list) -> None:
-        """Post a piece of a request to a server; at: which rows of it. tensors: vals, or a cached pull's stamps."""
-        counts, rank, timestamp = self._stats[table], self.servers[server], self._last
-        if self._outbox.is_full(rank, answer):
-            self._until(lambda: not self._outbox.is_full(rank, answer), None, "answers to earlier requests")
-        counts["keys_out_bytes" if kind == "pull" else "vals_out_bytes"] += sum(tensor.nbytes for tensor in tensors)
-        if isinstance(keys, range):
-            meta["r"] = [keys.start, len(keys)]
-        else:
-            counts["keys_out_bytes"] += keys.nbytes
-            tensors = [keys, *tensors]
-        self._outbox.ask(rank, answer, (timestamp, table, at), kind, meta, tensors)
-
-    # ---- checks ---------------------------------------------------------------------------------------------------
-
-    def _table(self, name: str):
+    def _table(self, name: str) -> Table:
         self._check_open()
         if name not in self._tables:
             raise ValueError(f"table={name!r} is unknown; allowed: {', '.join(map(repr, self._tables))}")
