@@ -155,7 +155,7 @@ def test_who_refuses_a_relayed_tensor_tells_the_one_before_and_frees_the_first(w
 def test_a_place_in_memory_that_is_nobodys_is_refused(worlds):
     def program(comm):
         try:
-            comm._endpoint.channels[(comm.rank + 1) % 3]._shared(7, 0, 10)
+            comm._endpoint.channels[(comm.rank + 1) % 3].shared(7, 0, 10)
         except WireError as error:
             return str(error)
     assert "of rank 7, outside of its shared memory" in worlds["shm"].run(program).results[0]

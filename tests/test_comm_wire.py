@@ -181,3 +181,19 @@ def test_tensors_of_every_dtype_and_shape_come_back(name, shape):
 def test_what_cannot_travel_is_refused_in_words(value):
     with pytest.raises(ValueError, match="allowed are None, bool, int"):
         wire.encode(value)
+
+
+def test_a_meta_that_cannot_travel_leaves_nothing_behind_for_the_next():
+    for bad in ({"a": object()}, {"a": [1, 2, {"b": {1, 2}}]}, {"n": 2**70}):
+        with pytest.raises(ValueError, match="cannot travel"):
+            wire.describe_mail("k", bad, [])
+        descriptor, head_bytes = wire.describe_mail("k", {"q": 1}, [])
+        assert wire.read_mail(descriptor, 0, head_bytes) == ("k", {"q": 1}, [])
+
+
+def test_remembered_shapes_are_still_compared_with_the_payload():
+    page = wire.describe((3, 5), "float32")
+    assert wire.shape_of(page, 60) == wire.shape_of(page, -1) == ((3, 5), "float32")
+    for wrong in (0, 59, 61):
+        with pytest.raises(WireError, match="which needs 60"):
+            wire.shape_of(page, wrong)

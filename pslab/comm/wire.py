@@ -56,9 +56,9 @@ def pack(kind: int, flags: int, epoch: int, ctx: int = 0, tag: int = 0, descript
 
 def unpack(buffer, start: int, epoch: int) -> Header:
     """The header at `start`; WireError when it is none of ours. One of an earlier epoch is for the caller to skip."""
-    magic, *fields = HEADER.unpack_from(buffer, start)
-    header = Header._make(fields)
-    if magic != MAGIC or not TENSOR <= header.kind <= NACK:
+    fields = HEADER.unpack_from(buffer, start)
+    header = Header._make(fields[1:])
+    if fields[0] != MAGIC or not TENSOR <= header.kind <= NACK:
         raise WireError(f"a foreign frame: it begins with {bytes(buffer[start:start + 8]).hex(' ')}, "
                         f"a message of this kit with {MAGIC.hex(' ')}")
     if header.descriptor_bytes > MAX_DESCRIPTOR or header.payload_bytes > MAX_PAYLOAD:
@@ -72,11 +72,13 @@ def unpack(buffer, start: int, epoch: int) -> Header:
 # ---- descriptors ----------------------------------------------------------------------------------------------------
 
 _CODE = {name: code for code, name in enumerate(arrays.DTYPES)}
-_SHAPES: dict[tuple, bytes] = {}
+_SHAPES: dict[tuple, bytes] = {}                # few shapes recur often: both directions are remembered
+_READ: dict[bytes, tuple[tuple, str, int]] = {}
+_packer = msgpack.Packer()
 
 
 def describe(shape: tuple, name: str) -> bytes:
-    """Dtype code, number of dimensions, dimensions. Few shapes recur often, so they are remembered."""
+    """Dtype code, number of dimensions, dimensions."""
     key = (shape, name)
     packed = _SHAPES.get(key)
     if packed is None:
@@ -87,11 +89,18 @@ def describe(shape: tuple, name: str) -> bytes:
 
 
 def shape_of(descriptor: bytes, payload_bytes: int) -> tuple[tuple[int, ...], str]:
-    """Shape and dtype name; WireError unless they account for exactly payload_bytes."""
-    if len(descriptor) < 8 or descriptor[0] >= len(arrays.DTYPES) or len(descriptor) != 8 + 8 * descriptor[1]:
-        raise WireError(f"a descriptor of {len(descriptor)} bytes that is no shape")
-    name, shape = arrays.DTYPES[descriptor[0]], struct.unpack_from(f"<{descriptor[1]}q", descriptor, 8)
-    _check_size(shape, name, payload_bytes)
+    """Shape and dtype name; WireError unless they account for exactly payload_bytes (-1: for any number)."""
+    known = _READ.get(descriptor)
+    if known is None:
+        if len(descriptor) < 8 or descriptor[0] >= len(arrays.DTYPES) or len(descriptor) != 8 + 8 * descriptor[1]:
+            raise WireError(f"a descriptor of {len(descriptor)} bytes that is no shape")
+        name, shape = arrays.DTYPES[descriptor[0]], struct.unpack_from(f"<{descriptor[1]}q", descriptor, 8)
+        if len(_READ) > 4096:
+            _READ.clear()
+        known = _READ[bytes(descriptor)] = shape, name, size_of(shape, name)
+    shape, name, needed = known
+    if 0 <= payload_bytes != needed:
+        raise WireError(f"a frame claims {payload_bytes:,} bytes for {name}{list(shape)}, which needs {needed:,}")
     return shape, name
 
 
@@ -102,7 +111,7 @@ def describe_mail(kind: str, meta: dict, tensors: list[tuple[np.ndarray, str]],
     offsets: where each tensor lies in the sender's shared memory, when they are to be read there.
     """
     try:
-        head = msgpack.packb((kind, meta))
+        head = _packer.pack((kind, meta))
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"meta={meta!r} of mail {kind!r} cannot travel: {error}; allowed are None, bool, int, float, "
                          "str, bytes, lists and dicts of them") from None
@@ -130,9 +139,9 @@ def read_mail(descriptor: bytes, payload_bytes: int, head_bytes: int = 0,
         shapes, total, end = [], 0, len(descriptor)
         while at < end:
             size = 8 + 8 * descriptor[at + 1]
-            shape, name = shape_of(descriptor[at:at + size], -1)
-            shapes.append((shape, name))
-            total, at, end = total + size_of(shape, name), at + size, end - bool(shared) * OFFSET.size
+            page = descriptor[at:at + size]
+            shapes.append(shape_of(page, -1))
+            total, at, end = total + _READ[page][2], at + size, end - bool(shared) * OFFSET.size
         if at != end:
             raise WireError(f"a letter's first page of {len(descriptor):,} bytes, whose shapes end at {at:,}")
     except WireError:
@@ -156,12 +165,6 @@ def size_of(shape, name: str) -> int:
             raise WireError(f"a negative dimension in shape {shape}")
         count *= dim
     return count * arrays.numpy_dtype(name).itemsize
-
-
-def _check_size(shape, name: str, payload_bytes: int) -> None:
-    needed = size_of(shape, name)
-    if payload_bytes >= 0 and needed != payload_bytes:
-        raise WireError(f"a frame claims {payload_bytes:,} bytes for {name}{list(shape)}, which needs {needed:,}")
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------

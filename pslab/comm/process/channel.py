@@ -225,22 +225,19 @@ class Channel:
             incoming = Incoming(header, self.peer, shape, name)
             if shared:
                 incoming.place = wire.PLACE.unpack(descriptor[-place:])
-                incoming.view = self._shared(*incoming.place, header.payload_bytes)
+                incoming.view = self.shared(*incoming.place, header.payload_bytes)
             self.endpoint.announced(self, incoming)
         else:
-            incoming = Incoming(header, self.peer)
-            incoming.mail = wire.read_mail(descriptor, header.payload_bytes, header.tag, header.flags & wire.SHARED)
-            if header.flags & wire.SHARED:
-                offsets = wire.offsets_of(descriptor, len(incoming.mail[2]))
-                incoming.place = [self._shared(self.peer, at, wire.size_of(*shape))
-                                  for at, shape in zip(offsets, incoming.mail[2])]
-            else:
-                incoming.aim_at_own()
-            incoming.deliver_s = self.endpoint.meter.enter(header)
+            incoming = self.endpoint.letter_comes(self, header, descriptor, self.end - self.start)
         if header.flags & wire.INLINE and header.payload_bytes:
             here = min(header.payload_bytes, self.end - self.start)
-            whole = here == header.payload_bytes and not incoming.discard
-            incoming.land(np.frombuffer(self.rx, np.uint8, here, self.start)) if whole else self._feed(incoming, here)
+            if here < header.payload_bytes or incoming.discard:
+                self._feed(incoming, here)
+            elif incoming.mail is None:
+                incoming.land(np.frombuffer(self.rx, np.uint8, here, self.start))
+            else:
+                incoming.own = np.frombuffer(self.rx[self.start:self.start + here], np.uint8)
+                incoming.landed = here
             self.start += here
             if not incoming.complete:
                 self.inline = incoming
@@ -265,7 +262,7 @@ class Channel:
             incoming = self.chunked
             if incoming is None or incoming.landed + header.payload_bytes > incoming.header.payload_bytes:
                 raise WireError(f"rank {self.peer} sent a piece of {header.payload_bytes:,} bytes of no message")
-            incoming.land(self._shared(self.peer, header.tag, header.payload_bytes))
+            incoming.land(self.shared(self.peer, header.tag, header.payload_bytes))
             self.say(wire.pack(wire.CREDIT, 0, self.endpoint.epoch, number=header.number))
             if incoming.complete:
                 self.chunked = None
@@ -283,7 +280,7 @@ class Channel:
             else:
                 self.endpoint.late_error = error or self.endpoint.late_error
 
-    def _shared(self, owner: int, offset: int, size: int) -> np.ndarray:
+    def shared(self, owner: int, offset: int, size: int) -> np.ndarray:
         heap = self.heaps.get(owner)
         view = None if heap is None else heap.view(offset, size)
         if view is None:

@@ -210,14 +210,44 @@ class Incoming:
 
     def letter(self) -> Mail:
         """The payload as the tensors of a mail; they share the message's buffer, which is theirs now."""
-        kind, meta, shapes = self.mail
-        tensors, at = [], 0
-        for shape, name in shapes:
-            dtype = arrays.numpy_dtype(name)
-            size = math.prod(shape) * dtype.itemsize
-            piece = self.own[at:at + size]
-            if at % dtype.itemsize:
-                piece = piece.copy()                     # an element must begin at a multiple of its size
-            tensors.append(arrays.tensor_of(piece.view(dtype).reshape(shape), name))
+        pieces, at = [], 0
+        for shape, name in self.mail[2]:
+            size = math.prod(shape) * arrays.numpy_dtype(name).itemsize
+            pieces.append(self.own[at:at + size])
             at += size
-        return Mail(self.src, kind, meta, tensors)
+        return ArrivedMail(self.src, self.mail, pieces)
+
+
+class ArrivedMail(Mail):
+    """A letter whose tensors are made when they are asked for: many readers want the arrays only, or nothing."""
+
+    def __init__(self, src: int, mail: tuple, pieces: list[np.ndarray]):
+        self.src = src
+        self.kind, self.meta, self._shapes = mail
+        self._pieces: list[np.ndarray] | None = pieces           # uint8, one for each tensor
+        self._tensors: list | None = None
+
+    @property
+    def tensors(self):
+        if self._tensors is None:
+            self._tensors = self.tensors_of(self.views())
+        return self._tensors
+
+    @tensors.setter
+    def tensors(self, tensors):
+        self._tensors = tensors
+
+    def views(self):
+        if self._tensors is not None:
+            return super().views()
+        views = []
+        for piece, (shape, name) in zip(self._pieces, self._shapes):
+            dtype = arrays.numpy_dtype(name)
+            view = piece.view(dtype)
+            if not view.flags.aligned:                   # an element must begin at a multiple of its size
+                view = piece.copy().view(dtype)
+            views.append(view.reshape(shape))
+        return views
+
+    def tensors_of(self, views: list[np.ndarray]) -> list:
+        return [arrays.tensor_of(view, name) for view, (_, name) in zip(views, self._shapes)]

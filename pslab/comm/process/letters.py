@@ -12,13 +12,11 @@ from __future__ import annotations
 import time
 from collections import deque
 
-import numpy as np
-
 from .. import arrays, wire
 from ..face import Mail
 from . import board as notice
-from .channel import Outgoing
-from .incoming import INLINE_LIMIT, Incoming, LetterWait
+from .channel import Channel, Outgoing
+from .incoming import INLINE_LIMIT, ArrivedMail, Incoming, LetterWait
 
 DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
 _INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
@@ -89,30 +87,39 @@ class Letters:
             peer, number = self.read.popleft()
             self.channels[peer].say(wire.pack(wire.CREDIT, wire.MAILED, self.epoch, number=number))
 
+    def letter_comes(self, channel: Channel, header: wire.Header, descriptor: bytes, bytes_here: int) -> Incoming:
+        """A letter's first page is here: what the rest of it goes into."""
+        incoming, flags = Incoming(header, channel.peer), header.flags
+        incoming.mail = wire.read_mail(descriptor, header.payload_bytes, header.tag, flags & wire.SHARED)
+        if flags & wire.SHARED:
+            shapes = incoming.mail[2]
+            incoming.place = [channel.shared(channel.peer, at, wire.size_of(*shape))
+                              for at, shape in zip(wire.offsets_of(descriptor, len(shapes)), shapes)]
+        elif incoming.mail[2] and not (flags & wire.INLINE and 0 < header.payload_bytes <= bytes_here):
+            incoming.aim_at_own()                        # else it is all here, and is taken out in one piece
+        incoming.deliver_s = self.meter.enter(header)
+        return incoming
+
     def _letter(self, incoming: Incoming) -> None:
         mail = incoming.letter() if incoming.place is None else GivenMail(self, incoming)
         self.letters.setdefault(incoming.header.ctx, deque()).append((incoming.deliver_s, mail))
         self.fields[notice.PROGRESS] += 1
 
 
-class GivenMail(Mail):
+class GivenMail(ArrivedMail):
     """A letter whose tensors still lie in its sender's heap. Asked for `tensors`, it copies them and gives them back.
 
     The word to the sender goes with the next comm call: it may be the garbage collector that finds the letter read.
     """
 
     def __init__(self, endpoint: Letters, incoming: Incoming):
-        self.src = incoming.src
-        self.kind, self.meta, self._shapes = incoming.mail
-        self._places: list[np.ndarray] | None = incoming.place
+        super().__init__(incoming.src, incoming.mail, incoming.place)
         self._owed, self._number, self._peer = endpoint.read, incoming.header.number, incoming.src
-        self._tensors = None
 
     @property
     def tensors(self):
         if self._tensors is None:
-            names = [name for _, name in self._shapes]
-            self._tensors = [arrays.tensor_of(view.copy(), name) for view, name in zip(self.views(), names)]
+            self._tensors = self.tensors_of([view.copy() for view in self.views()])
             self.release()
         return self._tensors
 
@@ -122,18 +129,15 @@ class GivenMail(Mail):
         self._tensors = tensors
 
     def views(self):
-        if self._places is None:
-            return super().views() if self._tensors is not None else self._gone()
-        return [place.view(arrays.numpy_dtype(name)).reshape(shape)
-                for place, (shape, name) in zip(self._places, self._shapes)]
+        if self._pieces is None and self._tensors is None:
+            raise ValueError(f"mail {self.kind!r} of rank {self._peer} was released; take its views, or tensors, "
+                             f"before that")
+        return super().views()
 
     def release(self):
-        if self._places is not None:
-            self._places = None
+        if self._pieces is not None:
+            self._pieces = None
             self._owed.append((self._peer, self._number))
-
-    def _gone(self):
-        raise ValueError(f"mail {self.kind!r} of rank {self.src} was released; take its views, or tensors, before that")
 
     def __del__(self):
         self.release()
