@@ -26,7 +26,7 @@ import pslab
 USER_ERROR, INTERRUPTED = 2, 130
 ABOUT = """Parameter servers and all-reduce, taught by running them.
 
-    pslab demo                train the main job on this machine
+    pslab demo                train the main job on this machine; `pslab demo logistic`: one model on servers
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
     pslab check 9             check the answers of a lab; `pslab hint 9.3`: the next hint; `pslab reset 9`: start anew
@@ -97,6 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _demo(parser: Parser, argv: list[str]) -> int:
     demo = importlib.import_module("pslab.demo")
+    if argv and argv[0] in demo.EXAMPLES:
+        parser = Parser(prog=f"{parser.prog} {argv[0]}", description=demo.EXAMPLES[argv[0]])
+        demo.add_example_arguments(parser, argv[0])
+        return demo.main_example(argv[0], parser.parse_args(argv[1:]))
+    parser.epilog = "`pslab demo NAME --help` tells of single models on servers: " + ", ".join(demo.EXAMPLES)
     demo.add_arguments(parser)
     return demo.main(parser.parse_args(argv))
 

@@ -5,13 +5,20 @@
     modelled.py   bytes on the busiest port for K = 2 ... 64                                modelled
     words.py      the table, and sentences computed from its figures
     picture.py    the same as an image
+    examples.py   `pslab demo logistic`, `factorisation`, `mlp`: one model on servers, beside one process alone
 
 Importing this room needs neither torch nor NumPy, so that `pslab demo --help` answers at once.
 """
 
 from .options import Options, add_arguments
 
-__all__ = ["Options", "add_arguments", "main"]
+EXAMPLES = {
+    "logistic": "sparse logistic regression with FTRL on a9a, trained on servers",
+    "factorisation": "matrix factorisation on MovieLens-100K, split u1, trained on servers",
+    "mlp": "a small network on handwritten digits, trained on servers",
+}
+
+__all__ = ["EXAMPLES", "Options", "add_arguments", "add_example_arguments", "main", "main_example"]
 
 
 def main(args) -> int:
@@ -20,3 +27,17 @@ def main(args) -> int:
     from .show import show
 
     return show(options)
+
+
+def add_example_arguments(parser, name: str) -> None:
+    """Add the options of `pslab demo NAME` for a name of EXAMPLES."""
+    from .example_options import add_arguments
+
+    add_arguments(parser, name)
+
+
+def main_example(name: str, args) -> int:
+    """Run one of EXAMPLES with the options that `add_example_arguments` describes; gives the exit code."""
+    from .examples import show_example
+
+    return show_example(name, args)
