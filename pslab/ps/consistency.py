@@ -84,8 +84,8 @@ class BSP(Consistency):
 
     def check(self, config, num_workers):
         if self.backup >= num_workers:
-            raise ValueError(f"table {config.name!r}: backup={self.backup} with {num_workers} workers; at least one worker "
-                             f"must be waited for: 0..{num_workers - 1}")
+            raise ValueError(f"table {config.name!r}: backup={self.backup} with {num_workers} workers; at least one "
+                             f"worker must be waited for: 0..{num_workers - 1}")
 
 
 @dataclass(frozen=True)

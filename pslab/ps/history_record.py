@@ -26,7 +26,7 @@ class Op:
     the row, as {(worker, number): times}; None where it never ended. end_s: None if it never did.
     """
 
-    kind: str                                       # push, set, pull, clock or bye
+    kind: str                                       # push, set, init, pull, clock or bye
     worker: int
     clock: int
     start_s: float
@@ -55,9 +55,12 @@ class Recorder:
         self.may_overtake = False                   # whether letters may overtake each other: then ASP promises less
         self._ops: list[Op] = []
         self._writes: Counter = Counter()
+        self._asked: dict[int, list[Op]] = {}       # by timestamp: requests of a KVWorker
 
-    def open(self, worker: int, now, may_overtake: bool) -> None:
+    def open(self, worker: int, now, may_overtake: bool, cached: bool) -> None:
         """What a KVWorker tells of itself."""
+        if cached and self.marks is None:
+            raise ValueError("cache_rows with a recorder without marks; what a cached row holds is known by marks only")
         self.worker, self.now, self.may_overtake = worker, now, may_overtake
 
     def next_number(self, table: str = "default") -> int:
@@ -78,19 +81,65 @@ class Recorder:
     def end(self, op: Op, rows=None) -> None:
         """It ends now. rows: of a pull, (n, dim) in the order of its keys."""
         op.end_s = self.now()
-        if op.kind != "pull":
-            return
-        rows = None if rows is None else np.asarray(rows)
+        if op.kind == "pull" and rows is not None:
+            self._saw(op, rows)
+
+    def _saw(self, op: Op, rows) -> None:
+        if op.end_s is None:                            # of no keys: nobody was asked
+            op.end_s = self.now()
+        rows = np.asarray(rows)
         marks = self.marks.get(op.table) if isinstance(self.marks, dict) else self.marks
-        if rows is not None and self.values:
+        if self.values:
             op.vals = np.array(rows, np.float32).tolist()
-        if rows is not None and marks is not None:
-            op.saw = {}
-            for key, row in zip(op.keys, rows):
-                try:
-                    op.saw[key] = marks.read(row)
-                except ValueError as why:
-                    op.unread = f"key {key}: {why}"
+        if marks is None:
+            return
+        op.saw = {}
+        for key, row in zip(op.keys, rows):
+            try:
+                op.saw[key] = marks.read(row)
+            except ValueError as why:
+                op.unread = f"key {key}: {why}"
+
+    # ---- what a KVWorker calls, by the timestamps of its requests ---------------------------------------------------
+
+    def asked(self, timestamp: int, kind: str, table: str, clock: int, keys, vals) -> None:
+        """A push, set or init, about to be posted."""
+        self._asked.setdefault(timestamp, []).append(self.begin(kind, clock, table, keys, vals))
+
+    def asked_pull(self, timestamp: int, table: str, clock: int, pull, pieces: list) -> None:
+        """A pull, about to be posted; pieces: (server, which of the distinct rows, keys, stamps)."""
+        distinct = getattr(pull, "keys", None)
+        if distinct is None:
+            distinct = np.empty(pull.num_distinct, np.int64)
+            for _, at, keys, _ in pieces:
+                distinct[at] = keys
+        keys = distinct if pull.inverse is None else distinct[pull.inverse]
+        self._asked.setdefault(timestamp, []).append(self.begin("pull", clock, table, keys))
+
+    def sent(self, timestamp: int, server: int, life: int, number: int, keys) -> None:
+        """One server was asked for some of the keys."""
+        for op in self._asked[timestamp]:
+            op.pieces.append([server, life, number, [int(key) for key in keys], None])
+
+    def answered(self, timestamp: int, server: int, meta: dict) -> None:
+        """Rows came. meta["h"]: how long the server's log was."""
+        for op in self._asked.get(timestamp, ()):
+            for piece in op.pieces:
+                if op.kind == "pull" and piece[:3:2] == [server, meta["q"]]:
+                    piece[4] = meta.get("h")
+
+    def done(self, timestamp: int) -> None:
+        """Every server concerned has answered."""
+        for op in self._asked[timestamp]:
+            op.end_s = self.now()
+        if all(op.kind != "pull" for op in self._asked[timestamp]):
+            del self._asked[timestamp]
+
+    def read(self, timestamp: int, rows) -> None:
+        """The rows of a pull were handed out, in the order of its keys."""
+        for op in self._asked.pop(timestamp):
+            if op.kind == "pull":
+                self._saw(op, rows)
 
     def part(self) -> dict:
         """Everything recorded, to be returned by the rank."""
@@ -108,9 +157,12 @@ class ServerLog:
     def length(self) -> int:
         return len(self._log)
 
-    def applied(self, table: str, kind: str, writes: Iterable[tuple[int, int, int]]) -> None:
-        """writes: (worker, incarnation, number among its requests to this server), applied as one step."""
-        self._log.append([table, kind, [list(write) for write in writes]])
+    def applied(self, table: str, kind: str, writes: Iterable[tuple[int, int, int]], bounds=None) -> None:
+        """writes: (worker, incarnation, number among its requests to this server), applied as one step.
+
+        bounds: (lo, hi) where only the keys lo <= key < hi of them were; None for either: no bound.
+        """
+        self._log.append([table, kind, [list(write) for write in writes], bounds and list(bounds)])
 
     def part(self, range_clocks: dict | None = None) -> dict:
         """The log, to be returned by the server's rank. range_clocks: {table: RangeClocks} that it kept."""
@@ -182,17 +234,20 @@ def _read_logs(history: History, servers: list[dict]) -> None:
                for server, life, number, keys, _ in op.pieces}
     applied = defaultdict(list)                             # (server, table, key) -> [(position, kind, write)]
     for part in servers:
-        for position, (table, kind, writes) in enumerate(part["log"]):
+        for position, (table, kind, writes, bounds) in enumerate(part["log"]):
+            lo, hi = bounds or (None, None)
             for worker, life, number in writes:
                 op, keys = written.get((part["rank"], life, worker, number), (None, ()))
                 for key in keys:
+                    if (lo is not None and key < lo) or (hi is not None and key >= hi):
+                        continue
                     applied[part["rank"], table, key].append((position, kind, (worker, op.number)))
         for table, ranges in part["ranges"].items():
             history.ranges.setdefault(table, []).extend((lo, hi, dict(map(tuple, clock))) for lo, hi, clock in ranges)
     for op in history.ops:
-        if op.kind == "pull" and op.saw is None and op.end_s is not None:
+        if op.kind == "pull" and op.saw is None and op.end_s is not None and all(p[4] is not None for p in op.pieces):
             op.saw = {key: _up_to(applied[server, op.table, key], length)
-                      for server, _, _, keys, length in op.pieces if length is not None for key in keys}
+                      for server, _, _, keys, length in op.pieces for key in keys}
     history.final = {table: {} for table in history.tables}
     for (_, table, key), writes in applied.items():
         history.final[table][key] = _up_to(writes, len(writes) and writes[-1][0] + 1)

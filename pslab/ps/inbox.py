@@ -32,7 +32,7 @@ class Inbox:
         self.writes: set[int] = set()                           # those of them that are writes
         self.pulls: dict[int, PendingPull] = {}
         self.taken = deque(maxlen=1024)                         # timestamps of pulls that were handed out
-        self.due: dict[int, int] = {}                           # of requests under bounded delay: open until which round
+        self.due: dict[int, int] = {}                           # under bounded delay: which round may not begin yet
         self.recorder = None
         self._min_clock = 0
         self._fronts = dict.fromkeys(sorted({model.backup for model in self.models} - {0}), 0)

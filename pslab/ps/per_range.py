@@ -46,7 +46,7 @@ class PerRange(Consistency):
             raise ValueError("ranges is empty; at least one (lo, hi, model) is needed")
         ends = [end for lo, hi, _ in kept for end in (lo, hi)]
         if None in ends[1:-1] or ends[1:-1:2] != ends[2:-1:2]:
-            raise ValueError(f"ranges={kept}; each must begin where the one before ends, the inner bounds being numbers")
+            raise ValueError(f"ranges={kept}; each must begin where the one before ends, at a number")
         starts = [end for end in ends[::2] if end is not None] + ([ends[-1]] if ends[-1] is not None else [])
         if any(lo >= hi for lo, hi in pairwise(starts)):
             raise ValueError(f"ranges={kept}; lo < hi is needed")

@@ -12,7 +12,7 @@
                                          ──> error {q k w}      refused: w says why; nothing changed
 
     t table number   q number of the request on this link, pulls and the rest apart   c clock   n incarnation
-    r [lo, n] instead of a tensor of keys      With backup workers:   f which rounds are open   j the round that ends with
+    r [lo, n] instead of a tensor of keys      With backup workers:   f open rounds   j the round that ends with
     this clock, where rounds before it were left out      Only where letters can be lost:   a answer with k, the clock
     you know of me   w answer when my writes up to this number are recorded   s stay so many seconds, to answer again (a
     second bye without it: I have the answer)
@@ -219,10 +219,10 @@ class KVServer:
         return self._rounds.take(asked)
 
     def _clock(self, mail: Mail) -> list[tuple[int, Mail]]:
-        clock, skipped = whole(mail, "c"), whole(mail, "j") if "j" in mail.meta else 0
+        clock, left_out = whole(mail, "c"), [whole(mail, "j")] if "j" in mail.meta else []
         if clock > self._clocks.left_at.get(mail.src, clock) and not mail.meta.get("a"):     # else it came twice
             raise Refused(f"clock from worker {mail.src} after its goodbye")
-        news = self._rise() if self._clocks.advance(mail.src, clock, skipped) else []
+        news = self._rise() if self._clocks.advance(mail.src, clock, *left_out) else []
         if mail.meta.get("a"):
             news = [(dst, letter) for dst, letter in news if (dst, letter.kind) != (mail.src, "min")]
             news += self._reply(mail, "min", {**self._low(), "k": self._clocks.of[mail.src]})

@@ -43,13 +43,15 @@ class KVWorker:
     server is silent. A worker sends again only while it waits inside a call.
     window: how many requests may lack their answer; one more waits until one of them has it. None: as many as you like
     (each takes memory at its servers' end of the link until it is read there).
+    recorder: a history.Recorder, which keeps every operation for history.check.
 
     Tables may differ in consistency. There is one clock a worker: clock() waits as the strictest table demands, so each
     table keeps its promise (a looser one next to BSP reads fresher rows than it must).
     """
 
     def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
-                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None, window: int | None = None):
+                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None, window: int | None = None,
+                 recorder=None):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
@@ -58,6 +60,8 @@ class KVWorker:
                 raise ValueError(f"{argument}={value!r}; a whole number from 0 is needed")
         if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
             raise ValueError(f"window={window!r}; a whole number from 1, or None, is needed")
+        if recorder is not None:
+            recorder.open(comm.rank, comm.now, may_overtake=retry_s is not None, cached=cache_rows > 0)
         self._tables = {table.name: Table(number, table, table.partition.bind(table.num_rows, len(self.servers)))
                         for number, table in enumerate(check_tables(tables))}
         self._stats = {name: dict.fromkeys(COUNTS, 0) for name in self._tables}
@@ -68,6 +72,7 @@ class KVWorker:
         reporter = self.servers[comm.rank % len(self.servers)]  # it is asked how far the others are
         self._inbox = Inbox(comm, self._outbox, (table.config.consistency for table in self._tables.values()),
                             incarnation, clock, reporter, self._stats)
+        self._inbox.recorder = recorder
         self._poster = Poster(comm, self.servers, incarnation, self._outbox, self._inbox, self._stats, window)
         self._rounds = WorkerRounds(comm, self.servers, self._outbox, self._inbox)
         self._until = self._inbox.until
@@ -170,7 +175,10 @@ class KVWorker:
         self._until(lambda: timestamp not in self._inbox.open, timeout_s, f"timestamp {timestamp}")
         del self._inbox.pulls[timestamp]
         self._inbox.taken.append(timestamp)
-        return pull.rows()
+        rows = pull.rows()
+        if self._inbox.recorder is not None:
+            self._inbox.recorder.read(timestamp, rows)
+        return rows
 
     def clock(self) -> int:
         """End this worker's round; gives its new clock.

@@ -1,6 +1,7 @@
 """The worker's side of consistency: the end of a round, and leaving.
 
-    end_round   own pushes acknowledged (under bounded delay: own requests of long ago answered) ──> clock + 1 ──> every server is told ──> until all tables let it begin
+    end_round   own pushes acknowledged ──> clock + 1 ──> every server is told ──> until all tables let it begin
+                (under bounded delay: own requests of earlier iterations answered)
     leave       own requests answered ──> bye to every server ──> until every server said bye
 """
 
