@@ -6,6 +6,7 @@
          cli                           the `pslab` command
          viz                           pictures and widgets
          train                         strategies that train a model
+         examples                      three models trained on servers, on real data
          models                        DLRM and friends
          embedding                     tables sharded over servers
          ps, collectives               the parameter server; the ring and its kin
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "collectives", "comm", "cost", "data", "embedding", "models", "ps", "train", "viz"]
+__all__ = ["__version__", "collectives", "comm", "cost", "data", "embedding", "examples", "models", "ps", "train",
+           "viz"]
 
 _ROOMS = tuple(name for name in __all__ if not name.startswith("_"))
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
-    from pslab import collectives, comm, cost, data, embedding, models, ps, train, viz
+    from pslab import collectives, comm, cost, data, embedding, examples, models, ps, train, viz
 
 
 def __getattr__(name: str):

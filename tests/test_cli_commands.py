@@ -38,6 +38,7 @@ def demo(monkeypatch):
     """A stand-in for the demo; demo.runs(function) says what its main does."""
     module = types.ModuleType("pslab.demo")
     module.add_arguments = lambda parser: parser.add_argument("--steps", type=int, default=7)
+    module.EXAMPLES = {}
     module.runs = lambda function: setattr(module, "main", function)
     monkeypatch.setitem(sys.modules, "pslab.demo", module)
     return module

@@ -47,7 +47,7 @@ def test_a_room_opens_when_it_is_touched():
 
 
 def test_every_promised_room_is_listed():
-    promised = {"collectives", "comm", "cost", "data", "embedding", "models", "ps", "train", "viz"}
+    promised = {"collectives", "comm", "cost", "data", "embedding", "examples", "models", "ps", "train", "viz"}
     assert promised <= set(dir(pslab))
     assert promised | {"__version__"} == set(pslab.__all__)
 

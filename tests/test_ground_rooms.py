@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "exercises", "grade", "models"),
-    *("notebooks", "ps", "train", "viz"),
+    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "examples", "exercises", "grade"),
+    *("models", "notebooks", "ps", "train", "viz"),
 )
 
 
@@ -65,6 +65,8 @@ def test_an_empty_house_keeps_the_rules(lint_imports, empty_house):
         ("collectives", "import pslab.embedding", "pslab.collectives is not allowed to import pslab.embedding"),
         ("embedding", "import pslab.models", "pslab.embedding is not allowed to import pslab.models"),
         ("models", "import pslab.ps", "pslab.models is not allowed to import pslab.ps"),
+        ("models", "import pslab.examples", "pslab.models is not allowed to import pslab.examples"),
+        ("examples", "import pslab.train", "pslab.examples is not allowed to import pslab.train"),
         ("models", "import pslab.train", "pslab.models is not allowed to import pslab.train"),
         ("train", "import pslab.viz", "pslab.train is not allowed to import pslab.viz"),
         ("grade", "import pslab.exercises", "pslab.grade is not allowed to import pslab.exercises"),

@@ -99,7 +99,8 @@ def test_the_search_finds_words_of_chapters_and_terms(site):
 
 
 def test_every_name_of_every_face_is_in_the_reference(site):
-    for room in ("comm", "collectives", "ps", "embedding", "models", "train", "data", "cost", "viz", "grade"):
+    for room in ("comm", "collectives", "ps", "embedding", "models", "examples", "train", "data", "cost", "viz",
+                 "grade"):
         assert room in site_api.ROOMS
         module = importlib.import_module(f"pslab.{room}")
         page = (site / "api" / f"{room}.html").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import inspect
 
-ROOMS = ("comm", "collectives", "ps", "embedding", "models", "train", "data", "cost", "viz", "grade", "exercises",
-         "notebooks", "classroom")
+ROOMS = ("comm", "collectives", "ps", "embedding", "models", "examples", "train", "data", "cost", "viz", "grade",
+         "exercises", "notebooks", "classroom")
 
 
 def api_pages() -> dict[str, str]:

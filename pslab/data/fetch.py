@@ -109,7 +109,7 @@ def fetch_a9a(
 
 def _fetched(folder: str, terms: str, url: str, accept_terms: bool, cache: Path | None,
              expected: Mapping[str, tuple[int, str]], bring: Callable[[Path, Path], None]) -> Path:
-    """<cache>/folder with the expected files: as it is if they are right, else what bring(aside, fresh) puts in fresh."""
+    """<cache>/folder with the expected files: as it is where they are right, else what bring(aside, fresh) makes."""
     if not accept_terms:
         raise ValueError(f"the terms must be accepted first.\n{terms}")
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):

@@ -15,7 +15,7 @@ def add_arguments(parser, name: str) -> None:
                         help="processes of this machine, or the simulator on a virtual clock (default: process)")
     parser.add_argument("--data", choices=("auto", REAL[name], "made"), default="auto",
                         help=f"auto is {REAL[name]} where it can be read, else made (default: auto)")
-    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the training part (default: the example's)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the rows (default: the example's)")
     parser.add_argument("--batch-size", type=int, metavar="N",
                         help="rows of a global batch, cut into K parts (default: the example's)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws first values, order, made data (0)")
