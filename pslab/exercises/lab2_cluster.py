@@ -59,7 +59,7 @@ def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict
 
     ignore      {number: how many copies of it are taken for lost}
     hold        so many letters are gathered before any is answered (0: none)
-    answers     how often each letter is answered
+    copies      how often each letter is answered
     stale       before its first answer, acknowledge `stale` numbers of the incarnation before
     """
     if comm.rank > 0:
@@ -91,7 +91,7 @@ def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict
             most = max(most, len(set(held)))
         if letter is None or len(held) > habits["hold"]:
             for src, life, number in held:
-                for _ in range(habits["answers"]):
+                for _ in range(habits["copies"]):
                     comm.post(src, "ack", {"n": life, "q": number})
             last_ack_s, held = comm.now(), []
 
