@@ -136,25 +136,21 @@ def _data_list(parser: Parser, argv: list[str]) -> int:
 
 
 def _data_fetch(parser: Parser, argv: list[str]) -> int:
-    from pslab import data
+    from pslab.data import SOURCES, cache_folder
 
-    known = {
-        "movielens-100k": ("MovieLens-100K", data.MOVIELENS_TERMS, data.MOVIELENS_URL, data.fetch_movielens),
-        "a9a": ("a9a", data.A9A_TERMS, data.A9A_URL, data.fetch_a9a),
-    }
-    parser.add_argument("name", choices=tuple(known), help=f"which data set: {', '.join(known)}")
+    parser.add_argument("name", choices=tuple(SOURCES), help=f"which data set: {', '.join(SOURCES)}")
     parser.add_argument("--accept-terms", action="store_true", help="you have read the data's terms and accept them")
     parser.add_argument("--url", help="another mirror of the archive, or of the files' folder (default: the publisher)")
     parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="how long a server may be silent (30)")
     args = parser.parse_args(argv)
     if not args.timeout > 0:
         raise UsageError(f"--timeout must be more than 0 seconds, got {args.timeout:g}")
-    title, terms, publisher, fetch = known[args.name]
+    title, terms, publisher, fetch = SOURCES[args.name]
     print(terms, flush=True)
     if not args.accept_terms and not _agreed():
         raise UsageError("nothing was fetched: the terms must be accepted, by --accept-terms or by answering yes")
     url = args.url or publisher
-    print(f"fetching {url} into {data.cache_folder()}", flush=True)
+    print(f"fetching {url} into {cache_folder()}", flush=True)
     progress = _show_progress if sys.stderr.isatty() else None
     folder = fetch(url, accept_terms=True, timeout_s=args.timeout, progress=progress)
     print(f"{title} is in {folder}, every file's checksum is right")

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pslab.data.folders import A9A_FOLDER, MOVIELENS_FOLDER, DataError, cache_folder
 
@@ -105,6 +106,21 @@ def fetch_a9a(
                 raise FetchError(f"{name} is not the published file: its sha256 is not {digest[:16]}…")
 
     return _fetched(A9A_FOLDER, A9A_TERMS, url, accept_terms, cache, expected, bring)
+
+
+class Source(NamedTuple):
+    """A data set that can be fetched: its name in a sentence, its terms, its publisher's address, and what fetches."""
+
+    title: str
+    terms: str
+    url: str
+    fetch: Callable[..., Path]
+
+
+SOURCES = {
+    "movielens-100k": Source("MovieLens-100K", MOVIELENS_TERMS, MOVIELENS_URL, fetch_movielens),
+    "a9a": Source("a9a", A9A_TERMS, A9A_URL, fetch_a9a),
+}
 
 
 def _fetched(folder: str, terms: str, url: str, accept_terms: bool, cache: Path | None,
