@@ -21,6 +21,7 @@ from .feeding import Feeding, compare_feeding
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .pace import Pace, spend
+from .race import Lane, Race, run_race, usual_modes
 from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
 from .run import JobResult, run_job, train_program
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
@@ -31,7 +32,8 @@ from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
            "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour", "Feeding", "Given",
-           "Job", "JobResult", "Logistic", "Momentum", "Pace", "Quadratic", "Schedule", "SparseLogistic", "Task",
-           "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port",
-           "compare_feeding", "compensate", "dense_table", "over_staleness", "port_bytes", "replay", "replay_rounds",
-           "run_job", "schedule", "serve_data", "spend", "tables_of", "train_program"]
+           "Job", "JobResult", "Lane", "Logistic", "Momentum", "Pace", "Quadratic", "Race", "Schedule",
+           "SparseLogistic", "Task", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd",
+           "backup_rounds", "busiest_port", "compare_feeding", "compensate", "dense_table", "over_staleness",
+           "port_bytes", "replay", "replay_rounds", "run_job", "run_race", "schedule", "serve_data", "spend",
+           "tables_of", "train_program", "usual_modes"]

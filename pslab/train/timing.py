@@ -107,21 +107,26 @@ def schedule(seconds: np.ndarray, staleness) -> Schedule:
     return Schedule(starts, ends[:, 1:], limits, gates)
 
 
-def backup_rounds(seconds: np.ndarray, backup: int) -> tuple[np.ndarray, np.ndarray]:
+def backup_rounds(seconds: np.ndarray, backup: int, *, finish: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Synchronous rounds that do not wait for the last `backup` of K workers: (seconds of each (T,), used (K, T)).
 
-    seconds (K, T): drawn for each worker and round. A round takes the (K - backup)-th smallest of its K times. All
-    begin the next one together; what a late worker was at is dropped. Of equal times the lower rank counts. Chen et
-    al. (2016), "Revisiting Distributed Synchronous SGD".
+    seconds (K, T): drawn for each worker and round. finish=False: late workers drop what they are at, all begin the
+    next round together, and a round takes the (K - backup)-th smallest of its K times. finish=True, as BSP(backup=b)
+    on servers: they end what they are at, and join the round that is open then, so that rounds take longer and a worker
+    may miss some. Of equal times the lower rank counts. Chen et al. (2016), "Revisiting Distributed Synchronous SGD".
     """
     seconds = np.asarray(seconds, np.float64)
-    K = len(seconds)
+    K, T = seconds.shape
     if isinstance(backup, bool) or not isinstance(backup, int) or not 0 <= backup < K:
         raise ValueError(f"backup={backup!r}; a whole number from 0 to K - 1 = {K - 1} is needed")
-    by_time = np.argsort(seconds, axis=0, kind="stable")
-    used = np.zeros(seconds.shape, bool)
-    np.put_along_axis(used, by_time[:K - backup], True, axis=0)
-    return np.take_along_axis(seconds, by_time[K - backup - 1:K - backup], axis=0)[0], used
+    used, closes, free = np.zeros((K, T), bool), np.zeros(T + 1), np.zeros(K)
+    for t in range(T):
+        ends = np.maximum(free, closes[t]) + seconds[:, t]
+        in_time = np.argsort(ends, kind="stable")[:K - backup]
+        used[in_time, t], closes[t + 1] = True, ends[in_time[-1]]
+        if finish:
+            free = np.where(free < closes[t + 1], ends, free)       # who was busy all the while has not begun it
+    return np.diff(closes), used
 
 
 class AdaptiveStaleness:
