@@ -99,9 +99,7 @@ def _demo(parser: Parser, argv: list[str]) -> int:
     demo = importlib.import_module("pslab.demo")
     if argv and argv[0] in demo.EXAMPLES:
         parser = Parser(prog=f"{parser.prog} {argv[0]}", description=demo.EXAMPLES[argv[0]])
-        demo.add_example_arguments(parser, argv[0])
-        return demo.main_example(argv[0], parser.parse_args(argv[1:]))
-    parser.epilog = "`pslab demo NAME --help` tells of single models on servers: " + ", ".join(demo.EXAMPLES)
+        return demo.main_example(argv[0], parser, argv[1:])
     demo.add_arguments(parser)
     return demo.main(parser.parse_args(argv))
 

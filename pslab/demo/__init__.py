@@ -18,7 +18,7 @@ EXAMPLES = {
     "mlp": "a small network on handwritten digits, trained on servers",
 }
 
-__all__ = ["EXAMPLES", "Options", "add_arguments", "add_example_arguments", "main", "main_example"]
+__all__ = ["EXAMPLES", "Options", "add_arguments", "main", "main_example"]
 
 
 def main(args) -> int:
@@ -29,15 +29,12 @@ def main(args) -> int:
     return show(options)
 
 
-def add_example_arguments(parser, name: str) -> None:
-    """Add the options of `pslab demo NAME` for a name of EXAMPLES."""
+def main_example(name: str, parser, words: list[str]) -> int:
+    """Run one of EXAMPLES with the options in `words`, which are added to `parser`; gives the exit code."""
     from .example_options import add_arguments
 
     add_arguments(parser, name)
-
-
-def main_example(name: str, args) -> int:
-    """Run one of EXAMPLES with the options that `add_example_arguments` describes; gives the exit code."""
+    args = parser.parse_args(words)
     from .examples import show_example
 
     return show_example(name, args)

@@ -92,6 +92,8 @@ class Options:
 
 def add_arguments(parser) -> None:
     """Add the demo's options to an argparse parser."""
+    parser.epilog = "`pslab demo NAME --help` tells of single models on servers: logistic, factorisation, mlp"
+
     def option(name, help, **settings):
         default = getattr(Options, name.replace("-", "_"))
         parser.add_argument(f"--{name}", default=default, help=f"{help} (default: {default})", **settings)
