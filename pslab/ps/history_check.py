@@ -113,7 +113,7 @@ def check(history: History, model: Consistency | Mapping[str, Consistency], *, w
     if final:
         findings.judge("empty", history.final is not None, "the rows at the end", "nobody recorded them")
     for table, ranges in history.ranges.items():
-        _ranges(run, table, ranges, findings)
+        _ranges(run, table, models[table], ranges, findings)
     return findings
 
 
@@ -174,7 +174,7 @@ def _begins(program: list[Op], begins: str):
 
 
 def _gates(run: Run, models: dict, findings: Findings, reached: bool, begins: str) -> None:
-    gates = {(part.staleness, getattr(part, "backup", 0)) for model in models.values() for part in models_of(model)}
+    gates = {(model.staleness, getattr(model, "backup", 0)) for model in models.values()}
     own_delay = any(hasattr(part, "tau") for model in models.values() for part in models_of(model))
     last = 0
     for worker, program in run.programs.items():
@@ -221,12 +221,15 @@ def _delays(run: Run, models: dict, findings: Findings, reached: bool) -> None:
                                f"never more than {longest} iterations before", table=table)
 
 
-def _ranges(run: Run, table: str, ranges: list, findings: Findings) -> None:
+def _ranges(run: Run, table: str, model: Consistency, ranges: list, findings: Findings) -> None:
     """Of every key that was pushed, and of the ends of each range, the newest push of each worker."""
+    final = (run.history.final or {}).get(table, {}) if getattr(model, "backup", 0) else None
     newest: dict[int, dict[int, int]] = {}
     for (name, worker, _), op in run.writes.items():
         if name == table and op.kind == "push":
             for key in op.keys:
+                if final is not None and (op.worker, op.number) not in final.get(key, {}):
+                    continue                                    # it came too late, and was dropped
                 newest.setdefault(key, {})[worker] = max(op.clock, newest.get(key, {}).get(worker, -1))
     for lo, hi, clock in ranges:
         for key in {lo, hi - 1, *(key for key in newest if lo <= key < hi)}:

@@ -38,7 +38,7 @@ def judge_reads(run, table: str, model, findings, own: bool | None, fresh: bool)
                 continue
             earlier = {id(other) for other in program[:place] if other.kind in WRITES}
             for key, seen in op.saw.items():
-                read = Read(run, table, model.at(key) if hasattr(model, "at") else model, op, key, seen, findings)
+                read = Read(run, table, model, op, key, seen, findings)
                 read.judge(writes[key], earlier, own, fresh, final)
                 for other in [other for other in before[key] if other.ended_by(op.start_s)]:
                     before[key].remove(other)
@@ -53,7 +53,8 @@ class Read:
     """One key of one pull."""
 
     def __init__(self, run, table: str, model, op: Op, key: int, seen: dict, findings):
-        self.run, self.model, self.op, self.key, self.seen, self.findings = run, model, op, key, seen, findings
+        self.run, self.op, self.key, self.seen, self.findings = run, op, key, seen, findings
+        self.model, self.ahead = model.at(key) if hasattr(model, "at") else model, model.staleness
         self.where = {"worker": op.worker, "clock": op.clock, "table": table, "key": key}
         self.table, self.backup = table, getattr(model, "backup", 0)
         known = [run.writes.get((table, *write)) for write in seen]
@@ -99,11 +100,11 @@ class Read:
                     right = op.clock < clock
                 self.findings.judge("round", right, f"only pushes of rounds before {clock}",
                                     lambda op=op: f"{name(op)}", **self.where)
-        elif model.staleness < math.inf:
+        elif self.ahead < math.inf:
             until = max([clock, *(c for start_s, c in self.run.ends[self.op.worker] if start_s <= self.op.end_s)])
             for op in pushes:
-                self.findings.judge("ahead", op.clock <= until + model.staleness,
-                                    f"no push stamped later than {until + model.staleness}",
+                self.findings.judge("ahead", op.clock <= until + self.ahead,
+                                    f"no push stamped later than {until + self.ahead}",
                                     lambda op=op: f"{name(op)}", **self.where)
 
     def _missing(self, writes: list[Op], earlier: set, own: bool | None, fresh: bool, final) -> None:

@@ -5,10 +5,12 @@
     key       0 ............ 999 | 1000 ..................
     model     BSP                | SSP(3)                     a push is cut at 1000: one part waits for its round,
                                                               the other is a step at once
-    a pull that touches both waits as the stricter one demands; clock() waits as the strictest of the table does
+    a pull of keys below 1000 waits for BSP, at the server; one of the others for SSP(3); one of both for BSP
+    clock() waits as the loosest range does: who needs no exact rows just now is not held up by them
 
 So rows that many workers need exactly can be kept exact, while the long tail of the same table runs ahead. The OSDI'14
-server lets dependencies of tasks say what waits; ranges of keys with a model each are our way to say the same.
+server lets dependencies of tasks say what waits; ranges of keys with a model each are our way to say the same. A pull
+lacks no more than its own range allows; what it sees beyond that may be as new as the loosest range allows.
 """
 
 from __future__ import annotations
@@ -54,8 +56,8 @@ class PerRange(Consistency):
 
     @property
     def staleness(self) -> float:
-        """Of the strictest range: what clock() waits for."""
-        return min(model.staleness for _, _, model in self.ranges)
+        """Of the loosest range: what clock() waits for. Pulls wait for that of the keys they touch."""
+        return max(model.staleness for _, _, model in self.ranges)
 
     @property
     def reads_own(self) -> bool:
