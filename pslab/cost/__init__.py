@@ -16,6 +16,8 @@
     fitted        a world that was measured: its α and β, and by how much each algorithm departs from them
     compression   half precision, one bit, top-k, PowerSGD: message bytes, and how each is combined
     servers       parameter servers: apart, colocated, dense, sparse
+    server_time   seconds of a step with servers, by schedule; how many servers are enough; aggregators in racks
+    scaling       speedup and efficiency, strong and weak; Amdahl's law fitted
     strategies    one step of a recommender: allreduce, server, hybrid
     crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
     choose        server, all-reduce or sparse all-gather for a group of parameters, with the reason
@@ -73,6 +75,24 @@ from .patterns import (
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .predict import ALL_REDUCES, Fastest, all_reduce_s, fastest_all_reduce
 from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
+from .scaling import (
+    Amdahl,
+    amdahl_speedup,
+    fit_amdahl,
+    gustafson_speedup,
+    processes_to_beat_one,
+    strong_scaling,
+    weak_scaling,
+)
+from .server_time import (
+    HierarchicalTraffic,
+    LeastServers,
+    hierarchical_servers,
+    hierarchical_step_s,
+    least_servers,
+    one_way_s,
+    step_s,
+)
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 
@@ -81,10 +101,13 @@ __all__ = [
     "STRATEGIES",
     "Accounting119",
     "AlphaBeta",
+    "Amdahl",
     "Best",
     "Choice",
     "Fastest",
     "Fitted",
+    "HierarchicalTraffic",
+    "LeastServers",
     "Port",
     "PortSplit",
     "ServerTraffic",
@@ -98,6 +121,7 @@ __all__ = [
     "all_reduce_s",
     "all_to_all",
     "alpha_beta_s",
+    "amdahl_speedup",
     "best_all_reduce",
     "binomial_all_reduce",
     "binomial_gather",
@@ -119,15 +143,22 @@ __all__ = [
     "fastest_broadcast",
     "fastest_reduce",
     "fit",
+    "fit_amdahl",
     "gather",
+    "gustafson_speedup",
     "half_all_reduce",
     "halving_doubling_all_reduce",
     "hierarchical_all_reduce",
+    "hierarchical_servers",
+    "hierarchical_step_s",
+    "least_servers",
     "one_bit_all_gather",
     "one_bit_message_bytes",
+    "one_way_s",
     "pairwise_reduce_scatter",
     "parameter_server",
     "power_sgd_all_reduce",
+    "processes_to_beat_one",
     "recursive_doubling_all_reduce",
     "reduce_s",
     "reduce_scatter_gather",
@@ -140,8 +171,11 @@ __all__ = [
     "server_step_s",
     "sparse_all_gather",
     "sparse_server",
+    "step_s",
     "strategy_port_bytes",
+    "strong_scaling",
     "top_k_all_gather",
     "top_k_message_bytes",
     "uplink_bytes",
+    "weak_scaling",
 ]
