@@ -33,6 +33,11 @@ class Growing:
                 self.all = larger
         return slice(first, self.size)
 
+    def append(self, rows) -> None:
+        """(n, width) rows more."""
+        at = self.extend(len(rows))
+        self.all[at] = rows
+
     @property
     def used(self) -> np.ndarray:
         """The rows in use, as a view: not to be kept."""

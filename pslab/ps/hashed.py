@@ -75,7 +75,7 @@ class HashedShard(Shard):
 
     def _new_versions(self):
         versions = Growing(0, np.int64)
-        versions.all[versions.extend(len(self._index))] = 0
+        versions.append(np.zeros(len(self._index), np.int64))
         return versions
 
     def _versions(self, where):
@@ -103,9 +103,9 @@ class HashedShard(Shard):
                 self._rows.all[at] = stored(config.init.rows(keys, config.dim, config.name), config.dtype)
             state = config.rule.new_state(len(keys), config.dim)
             for slot, kept in enumerate(self._state):
-                kept.all[kept.extend(len(keys))] = state[slot]
+                kept.append(state[slot])
             if self._changed_at is not None:
-                self._changed_at.all[self._changed_at.extend(len(keys))] = 0
+                self._changed_at.append(np.zeros(len(keys), np.int64))
         return places
 
     def _mark(self, at):

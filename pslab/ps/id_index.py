@@ -64,8 +64,8 @@ class IdIndex:
 
     def add(self, keys: np.ndarray) -> None:
         """Number keys that are not here; (n,) int64, distinct."""
-        where = self._ids.extend(len(keys))
-        self._ids.all[where] = keys
+        first = self._ids.size
+        self._ids.append(keys)
         if 2 * self._ids.size > len(self._table):
             self._bits = int(2 * self._ids.size - 1).bit_length()
             if self._bits > 32:
@@ -75,7 +75,7 @@ class IdIndex:
             for first in range(0, self._ids.size, _BLOCK):
                 self._put(first, min(first + _BLOCK, self._ids.size))
         else:
-            self._put(where.start, where.stop)
+            self._put(first, self._ids.size)
 
     def _put(self, first: int, end: int) -> None:
         keys, rows = self._ids.all[first:end], np.arange(first, end, dtype=np.int32)
