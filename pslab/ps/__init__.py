@@ -5,7 +5,7 @@
        ...      clock()                ...                       consistency what a pull may see
                                                                  init        what a row is before its first push
 
-Read on: consistency.py (BSP, SSP, ASP) and clocks.py; retry.py and dedup.py (letters that are lost or come twice);
+Read on: consistency.py (BSP, SSP, ASP) and clocks.py; history.py (a run, judged by its consistency model); retry.py and dedup.py (letters that are lost or come twice);
 cache.py and cached.py (rows that a worker keeps). Sources: Li et al., "Scaling Distributed Machine Learning with the
 Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013) for SSP and reads by age.
 
@@ -19,9 +19,11 @@ Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013
             kv.clock()                                             # end of the round
 """
 
-from .consistency import ASP, BSP, SSP, Consistency, consistency_of
+from .consistency import ASP, BSP, EASGD, SSP, BoundedDelay, Consistency, consistency_of
+from .elastic import ElasticAverage, elastic_step, stable_alpha
 from .init import Init, Integers, Uniform, Zeros
 from .partition import ConsistentHash, HashPartition, Partition, RangePartition, move_rows, movement_plan
+from .per_range import PerRange
 from .rules import FTRL, SGD, AdaGrad, Adam, Custom, Momentum, RMSProp, RowWiseAdaGrad, Rule
 from .scheduler import Scheduler, serve_scheduler
 from .scheduler_cluster import cluster
@@ -29,9 +31,11 @@ from .scheduler_node import Node, join
 from .scheduler_status import Status
 from .server import KVServer, serve
 from .tables import TableConfig
+from .vector_clock import RangeClocks, VectorClock
 from .worker import KVWorker
 
-__all__ = ["ASP", "BSP", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Consistency", "ConsistentHash", "Custom",
-           "HashPartition", "Init", "Integers", "KVServer", "KVWorker", "Momentum", "Node", "Partition", "RMSProp",
-           "RangePartition", "RowWiseAdaGrad", "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "Zeros",
-           "cluster", "consistency_of", "join", "move_rows", "movement_plan", "serve", "serve_scheduler"]
+__all__ = ["ASP", "BSP", "EASGD", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "BoundedDelay", "Consistency",
+           "ConsistentHash", "Custom", "ElasticAverage", "HashPartition", "Init", "Integers", "KVServer", "KVWorker",
+           "Momentum", "Node", "Partition", "PerRange", "RMSProp", "RangeClocks", "RangePartition", "RowWiseAdaGrad",
+           "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "VectorClock", "Zeros", "cluster", "consistency_of",
+           "elastic_step", "join", "move_rows", "movement_plan", "serve", "serve_scheduler", "stable_alpha"]

@@ -23,5 +23,6 @@ they do in the simulator and between processes of one machine.
 from .history_check import Finding, Findings, check
 from .history_marks import Marks
 from .history_record import History, Op, Recorder, ServerLog
+from .history_values import check_sequential
 
-__all__ = ["Finding", "Findings", "History", "Marks", "Op", "Recorder", "ServerLog", "check"]
+__all__ = ["Finding", "Findings", "History", "Marks", "Op", "Recorder", "ServerLog", "check", "check_sequential"]
