@@ -82,7 +82,8 @@ class Held:
         new = keys[at < 0]
         if len(new):
             self._index.add(new)
-            self._rows.all[self._rows.extend(len(new))] = 0
+            where = self._rows.extend(len(new))
+            self._rows.all[where] = 0
             at = self._index.find(keys)
         return self._rows.all[at] + vals, at
 

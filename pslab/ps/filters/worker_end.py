@@ -41,7 +41,7 @@ class WorkerFilters:
         self.may_ask = any(KeyCaching in some for some in wired.values())
 
     def stats(self) -> dict[str, dict[str, int]]:
-        """By table with filters: bytes of keys and values saved, rows held back at least once and rows held now."""
+        """By table with filters: bytes of keys and values saved, pushed rows that were held back, rows held now."""
         saved = self.comm.saved if isinstance(self.comm, WorkerEnd) else {}
         nothing = {"keys_saved_bytes": 0, "vals_saved_bytes": 0}
         return {name: {**saved.get(number, nothing),
