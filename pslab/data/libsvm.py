@@ -89,7 +89,9 @@ class LibsvmFile:
         # All pairs of a batch in one pass: a third of the time of taking line after line apart.
         pairs = b" ".join(line.partition(b" ")[2] if b"\t" not in line else b" ".join(line.split()[1:])
                           for line in texts).replace(b":", b" ").split()
-        columns, values = np.array(pairs[::2], np.int64), np.array(pairs[1::2], np.float64).astype(np.float32)
+        columns = np.array(pairs[::2], np.int64)
+        with np.errstate(over="ignore"):                # what does not fit is refused below
+            values = np.array(pairs[1::2], np.float64).astype(np.float32)
         row = np.repeat(np.arange(len(texts)), counts)
         falls = np.zeros(len(row), bool)
         falls[1:] = (columns[1:] <= columns[:-1]) & (row[1:] == row[:-1])
