@@ -5,9 +5,10 @@
        ...      clock()                ...                       consistency what a pull may see
                                                                  init        what a row is before its first push
 
-Read on: consistency.py (BSP, SSP, ASP) and clocks.py; history.py (a run, judged by its consistency model); retry.py and dedup.py (letters that are lost or come twice);
-cache.py and cached.py (rows that a worker keeps). Sources: Li et al., "Scaling Distributed Machine Learning with the
-Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013) for SSP and reads by age.
+Read on: consistency.py (BSP, SSP, ASP, ...) and clocks.py; history.py (a run, judged by its model); retry.py and
+dedup.py (letters that are lost or come twice); cache.py and cached.py (rows that a worker keeps). Sources: Li et al.,
+"Scaling Distributed Machine Learning with the Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al.
+(NIPS 2013) for SSP and reads by age.
 
     def program(comm, tables, num_workers):
         if comm.rank >= num_workers:                               # workers come first, then the servers
