@@ -1,0 +1,11 @@
+"""range(max) stops before the last server."""
+
+BASE = "right_masks"
+REFUSED_BY = "every key at its owner"
+MISCONCEPTION = "3/keys-lost"
+LONG = True
+
+
+def split(keys, owners):
+    return {server: keys[owners == server] for server in range(int(owners.max(initial=0)))
+            if (owners == server).any()}

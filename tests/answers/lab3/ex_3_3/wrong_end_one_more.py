@@ -1,0 +1,13 @@
+"""The end is one row further."""
+
+BASE = "right_pairs"
+REFUSED_BY = "every row at its new owner"
+MISCONCEPTION = "3/range-off-by-one"
+LONG = True
+
+
+plan_of = movement_plan
+
+
+def movement_plan(old, new):
+    return [(s, t, a, b + 1) for s, t, a, b in plan_of(old, new)]

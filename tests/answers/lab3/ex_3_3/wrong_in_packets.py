@@ -1,0 +1,13 @@
+"""Entries of at most three rows."""
+
+BASE = "right_pairs"
+REFUSED_BY = "one entry for each pair"
+MISCONCEPTION = "3/row-by-row"
+LONG = True
+
+
+plan_of = movement_plan
+
+
+def movement_plan(old, new):
+    return [(s, t, row, min(row + 3, b)) for s, t, a, b in plan_of(old, new) for row in range(a, b, 3)]

@@ -1,0 +1,13 @@
+"""The least read ones."""
+
+import numpy as np
+
+BASE = "right_in_turn"
+REFUSED_BY = "the most read keys"
+MISCONCEPTION = "3/not-the-load"
+LONG = True
+
+
+def hottest(reads, h):
+    keys, counts = np.unique(reads, return_counts=True)
+    return keys[np.lexsort((keys, counts))][:h]

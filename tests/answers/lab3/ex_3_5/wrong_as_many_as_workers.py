@@ -1,0 +1,9 @@
+"""S = K."""
+
+BASE = "right_count_up"
+REFUSED_BY = "four clusters"
+MISCONCEPTION = "3/one-server-a-worker"
+
+
+def how_many_servers(K, P, bandwidth_Bps, compute_s):
+    return K

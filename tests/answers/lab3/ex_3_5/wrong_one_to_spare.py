@@ -1,0 +1,13 @@
+"""One more than needed."""
+
+import math
+
+BASE = "right_count_up"
+REFUSED_BY = "four clusters"
+MISCONCEPTION = "3/one-too-many"
+LONG = True
+
+
+def how_many_servers(K, P, bandwidth_Bps, compute_s):
+    wire_s = 8 * P / bandwidth_Bps
+    return math.ceil(K * wire_s / (1.05 * (compute_s + wire_s) - compute_s)) + 1

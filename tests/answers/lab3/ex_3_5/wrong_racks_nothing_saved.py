@@ -1,0 +1,9 @@
+"""The same with racks."""
+
+BASE = "right_count_up"
+REFUSED_BY = "racks"
+MISCONCEPTION = "3/racks-save-nothing"
+
+
+def uplink_bytes(K, P, per_rack):
+    return K * 4 * P, K * 4 * P

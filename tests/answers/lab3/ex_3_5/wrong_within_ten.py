@@ -1,0 +1,11 @@
+"""Within ten per cent."""
+
+BASE = "right_count_up"
+REFUSED_BY = "four clusters"
+MISCONCEPTION = "3/half-as-near"
+LONG = True
+
+
+def how_many_servers(K, P, bandwidth_Bps, compute_s):
+    wire_s = 8 * P / bandwidth_Bps
+    return next(S for S in range(1, K + 1) if compute_s + K / S * wire_s <= 1.1 * (compute_s + wire_s))
