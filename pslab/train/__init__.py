@@ -18,12 +18,14 @@ from .bytes import busiest_port, port_bytes
 from .data_server import DataServer, DataWorker, serve_data
 from .downpour import Compensated, Downpour, dense_table
 from .feeding import Feeding, compare_feeding
+from .hogwild import Hogwild, HogwildRun, run_hogwild
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .pace import Pace, spend
 from .race import Lane, Race, run_race, usual_modes
 from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
 from .run import JobResult, run_job, train_program
+from .shared import shared_vector
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .tasks import Logistic, Quadratic, SparseLogistic, Task
 from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
@@ -32,8 +34,8 @@ from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
            "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour", "Feeding", "Given",
-           "Job", "JobResult", "Lane", "Logistic", "Momentum", "Pace", "Quadratic", "Race", "Schedule",
-           "SparseLogistic", "Task", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd",
+           "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Logistic", "Momentum", "Pace", "Quadratic", "Race",
+           "Schedule", "SparseLogistic", "Task", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd",
            "backup_rounds", "busiest_port", "compare_feeding", "compensate", "dense_table", "over_staleness",
-           "port_bytes", "replay", "replay_rounds", "run_job", "run_race", "schedule", "serve_data", "spend",
-           "tables_of", "train_program", "usual_modes"]
+           "port_bytes", "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
+           "shared_vector", "spend", "tables_of", "train_program", "usual_modes"]
