@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from .cache import ALWAYS, NEVER, RowCache
-from .dtypes import bits_of, stored, values_of
+from .dtypes import stored, values_of
 from .pulls import PendingPull
 from .tables import TableConfig
 
@@ -128,8 +128,8 @@ class CachedPull(PendingPull):
         self.missing = len(pieces)
         return pieces
 
-    def land(self, at: np.ndarray, tensors: list, meta: dict) -> tuple[int, int]:
-        bits, rows, *state = [bits_of(tensor) for tensor in tensors]
+    def land(self, at: np.ndarray, mail) -> tuple[int, int]:
+        bits, rows, *state = mail.views()
         known = int((self.stamps[at] >= 0).sum())
         changed = np.ones(len(at), bool)
         changed[:known] = np.unpackbits(bits, count=known)
@@ -138,8 +138,10 @@ class CachedPull(PendingPull):
         vals_bytes = rows.nbytes + sum(array.nbytes for array in state)
         self.table.counts["saved_bytes"] -= bits.nbytes + vals_bytes
         none = np.empty((0, len(rows), self.table.width), np.float32)
-        self.table.landed(self, at, changed, meta, rows, state[0] if state else none)
-        return bits.nbytes, vals_bytes
+        self.table.landed(self, at, changed, mail.meta, rows, state[0] if state else none)
+        counts = bits.nbytes, vals_bytes
+        mail.release()
+        return counts
 
     def drop(self) -> None:
         self.table.dropped(self)

@@ -118,7 +118,7 @@ class Inbox:
                 raise ValueError(mail.meta["w"])
             return
         if mail.kind == "rows" and timestamp in self.pulls:
-            keys_bytes, vals_bytes = self.pulls[timestamp].land(at, mail.tensors, mail.meta)
+            keys_bytes, vals_bytes = self.pulls[timestamp].land(at, mail)
             self.counts[table]["keys_in_bytes"] += keys_bytes
             self.counts[table]["vals_in_bytes"] += vals_bytes
             if self.recorder is not None:

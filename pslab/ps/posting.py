@@ -47,8 +47,12 @@ class Poster:
         self.last += 1
         return self.last
 
-    def write(self, kind: str, table: Table, keys: np.ndarray | range, vals: np.ndarray, meta: dict) -> int:
-        """Post a push, init or set; keys distinct and ascending (or a range), vals (n, dim) float32."""
+    def write(self, kind: str, table: Table, keys: np.ndarray | range, vals: np.ndarray, meta: dict,
+              give: bool = False) -> int:
+        """Post a push, init or set; keys distinct and ascending (or a range), vals (n, dim) float32.
+
+        give: keys and vals are in nobody else's hands.
+        """
         timestamp, pieces = self.begin(), table.partition.split(keys)
         self._expect(timestamp, table, len(pieces), is_write=True)
         dtype = table.config.dtype
@@ -56,7 +60,8 @@ class Poster:
             self.inbox.recorder.asked(timestamp, kind, table.config.name, self.inbox.clock, keys, vals)
         for server, at in pieces:
             more = {"t": table.number, "n": self.incarnation, **meta}
-            self._ask(timestamp, table, server, "ack", kind, at, more, take_keys(keys, at), [stored(vals[at], dtype)])
+            self._ask(timestamp, table, server, "ack", kind, at, more, take_keys(keys, at), [stored(vals[at], dtype)],
+                      give)
         return timestamp
 
     def pull(self, table: Table, pull, pieces: list) -> int:
@@ -73,7 +78,8 @@ class Poster:
             self._ask(timestamp, table, server, "rows", "pull", at, meta, wanted, stamps)
         return timestamp
 
-    def pushpull(self, table: Table, pull, keys: np.ndarray | range, vals: np.ndarray, pieces: list) -> int:
+    def pushpull(self, table: Table, pull, keys: np.ndarray | range, vals: np.ndarray, pieces: list,
+                 give: bool = False) -> int:
         """Post pushes whose answers are rows; pieces: (server, which rows) each."""
         timestamp = self.begin()
         self.inbox.pulls[timestamp] = pull
@@ -86,7 +92,7 @@ class Poster:
             meta = {"t": table.number, "n": self.incarnation, "c": self.inbox.clock,
                     **self._after_writes(server, table.config)}
             self._ask(timestamp, table, server, "ack", "pushpull", at, meta, take_keys(keys, at),
-                      [stored(vals[at], table.config.dtype)])
+                      [stored(vals[at], table.config.dtype)], give)
         return timestamp
 
     def _expect(self, timestamp: int, table: Table, answers: int, is_write: bool = False) -> None:
@@ -105,7 +111,7 @@ class Poster:
         return {"w": self.outbox.last(self.servers[server], "ack")}
 
     def _ask(self, timestamp: int, table: Table, server: int, answer: str, kind: str, at, meta: dict, keys,
-             tensors: list) -> None:
+             tensors: list, give: bool = False) -> None:
         """Post a piece of a request to a server; at: which rows of it. tensors: vals, or a cached pull's stamps."""
         counts, rank, asked = self.counts[table.config.name], self.servers[server], keys
         if self.outbox.is_full(rank, answer):
@@ -118,6 +124,6 @@ class Poster:
         else:
             counts["keys_out_bytes"] += keys.nbytes
             tensors = [keys, *tensors]
-        self.outbox.ask(rank, answer, (timestamp, table.config.name, at), kind, meta, tensors)
+        self.outbox.ask(rank, answer, (timestamp, table.config.name, at), kind, meta, tensors, give)
         if self.inbox.recorder is not None:
             self.inbox.recorder.sent(timestamp, rank, self.incarnation, meta["q"], asked)

@@ -3,14 +3,16 @@
     piece of server 1 ──┐
     piece of server 0 ──┴─> buffer (u, dim): distinct rows, ascending ──inverse──> (n, dim) in the caller's order
 
-Copies are made only where they are needed: one server and ascending keys give the received tensor itself, and with
-`out` the pieces land there directly.
+Copies are made only where they are needed: one server and ascending keys give the received tensor itself, with `out`
+the pieces land there directly, and the only piece is expanded from where it lies, be that the server's memory.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+
+from pslab.comm import Mail
 
 from .dtypes import DTYPES, as_tensor, bits_of
 
@@ -22,20 +24,21 @@ class PendingPull:
                  dtype: str = "float32"):
         self.shape, self.num_distinct, self.inverse, self.dtype = shape, num_distinct, inverse, dtype
         self.out, self.target, self.missing = out, target, missing
-        self.buffer = None
+        self.buffer = self.only = None
 
-    def land(self, at: slice | np.ndarray, tensors: list, meta: dict) -> tuple[int, int]:
+    def land(self, at: slice | np.ndarray, mail: Mail) -> tuple[int, int]:
         """One server's rows have come. Gives the bytes of (keys, vals) in its answer."""
-        array = bits_of(tensors[0])
+        array = mail.views()[0]
         if self.buffer is None:
             if self.inverse is None and self.target is not None:
                 self.buffer = self.target
             elif len(array) < self.num_distinct:
                 self.buffer = np.empty((self.num_distinct, self.shape[1]), array.dtype)
         if self.buffer is None:
-            self.buffer = array                 # the only piece: it is the buffer
+            self.only = mail                    # the only piece: it is the buffer
         else:
             self.buffer[at] = array
+            mail.release()
         self.missing -= 1
         return 0, array.nbytes
 
@@ -43,11 +46,15 @@ class PendingPull:
         """A server refused part of this pull; nobody waits for it any more."""
 
     def rows(self):
-        result = self.buffer
+        result, only = self.buffer, self.only
+        if only is not None:
+            result = bits_of(only.tensors[0]) if self.inverse is None else only.views()[0]
         if result is None:                      # no keys, no rows
             result = np.empty(self.shape, DTYPES[self.dtype]) if self.target is None else self.target
         elif self.inverse is not None:
             result = result.take(self.inverse, axis=0, out=self.target, mode="clip")
+        if only is not None:
+            only.release()
         return as_tensor(result, self.dtype) if self.out is None else self.out
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from pslab.comm import Mail
 
 from .clocks import GONE
-from .dtypes import bits_of, values_of
-from .keys import as_array, is_ascending, sum_equal
+from .dtypes import values_of
+from .keys import is_ascending, sum_equal
 from .shard import Shard
 
 
@@ -56,7 +55,10 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
         raise Refused(f"table number {table}; this server has tables 0..{len(shards) - 1}")
     if number < 1:
         raise Refused(f"q={number}; requests are numbered from 1")
-    shard, arrays = shards[table], [_array(tensor) for tensor in mail.tensors]
+    try:
+        shard, arrays = shards[table], mail.views()
+    except ValueError as why:
+        raise Refused(str(why)) from None
     by_range, is_pull = "r" in mail.meta, mail.kind == "pull"
     stamps = arrays.pop() if is_pull and not by_range and len(arrays) == 2 else None
     if stamps is not None and (stamps.dtype != np.int64 or stamps.ndim != 1 or len(stamps) > len(arrays[0])):
@@ -73,7 +75,7 @@ def parse(mail: Mail, shards: list[Shard]) -> Request:
     keys_bytes = 0 if by_range else keys.nbytes + (0 if stamps is None else stamps.nbytes)
     if is_pull:
         return Request(shard, number, where, None, keys_bytes, 0, stamps)
-    vals = _vals(mail.tensors[-1], arrays[-1], len(keys), shard)
+    vals = _vals(mail, arrays[-1], len(keys), shard)
     vals_bytes = arrays[-1].nbytes
     if not by_range and not is_ascending(keys):
         if mail.kind == "pushpull":
@@ -92,15 +94,6 @@ def whole(mail: Mail, name: str) -> int:
     return value
 
 
-def _array(tensor) -> np.ndarray:
-    if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.bfloat16:
-        return bits_of(tensor)
-    try:
-        return as_array(tensor, "tensor")
-    except ValueError as why:
-        raise Refused(str(why)) from None
-
-
 def _range(mail: Mail, shard: Shard) -> range:
     pair = mail.meta["r"]
     if not isinstance(pair, (list, tuple)) or len(pair) != 2 or any(type(x) is not int for x in pair):
@@ -116,17 +109,18 @@ def _keys(keys: np.ndarray, shard: Shard) -> np.ndarray:
     if keys.dtype != np.int64 or keys.ndim != 1 or not keys.size:
         raise Refused(f"table {shard.config.name!r}: keys is {keys.dtype}{list(keys.shape)}; "
                       f"int64[n] with n >= 1 is needed")
-    return keys
+    return keys if keys.flags.writeable else keys.copy()              # it lies in the worker's memory
 
 
-def _vals(tensor, vals: np.ndarray, num_keys: int, shard: Shard) -> np.ndarray:
-    """(n, dim) float32, of its own memory."""
-    dtype = shard.config.dtype
-    seen = "bfloat16" if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.bfloat16 else str(vals.dtype)
+def _vals(mail: Mail, vals: np.ndarray, num_keys: int, shard: Shard) -> np.ndarray:
+    """(n, dim) float32: to be used as scratch, or read-only where it lies in the worker's memory."""
+    dtype, seen = shard.config.dtype, str(vals.dtype)
+    if seen == "uint16":
+        seen = str(mail.tensors[-1].dtype).removeprefix("torch.")
     if seen != dtype or vals.shape != (num_keys, shard.config.dim):
         raise Refused(f"table {shard.config.name!r}: vals is {seen}{list(vals.shape)}; "
                       f"{dtype}[{num_keys}, {shard.config.dim}] is needed")
-    return np.require(values_of(vals, dtype), requirements="CW")      # a step uses it as scratch
+    return values_of(vals, dtype)
 
 
 def _not_owned(keys: np.ndarray | range, shard: Shard) -> str:

@@ -56,10 +56,13 @@ class Outbox:
         self._heard_s: dict[int, float] = {}
         self._serial = 0
 
-    def ask(self, dst: int, answer: str, owner, kind: str, meta: dict, tensors: list) -> None:
-        """Post a numbered request (q is written into meta); its answer will be of kind `answer`."""
+    def ask(self, dst: int, answer: str, owner, kind: str, meta: dict, tensors: list, give: bool = False) -> None:
+        """Post a numbered request (q is written into meta); its answer will be of kind `answer`.
+
+        give: the tensors are not used again here (Comm.post).
+        """
         meta["q"] = number = self._last[dst, answer] = self._last[dst, answer] + 1
-        self._post(dst, answer, number, owner, kind, meta, tensors)
+        self._post(dst, answer, number, owner, kind, meta, tensors, give)
 
     def tell(self, dst: int, answer: str, kind: str, meta: dict) -> None:
         """Post a letter without a number; a newer one to the same server takes its place."""
@@ -112,13 +115,14 @@ class Outbox:
             self.comm.post(letter.dst, letter.kind, letter.meta, letter.tensors, retry=True)
             self._plan(letter, place, number)
 
-    def _post(self, dst: int, answer: str, number: int, owner, kind: str, meta: dict, tensors: list) -> None:
+    def _post(self, dst: int, answer: str, number: int, owner, kind: str, meta: dict, tensors: list,
+              give: bool = False) -> None:
         letter = None
         if self.retry_s is not None:
             letter = Letter(dst, kind, meta, [copy_of(tensor) for tensor in tensors], self.comm.now())
             self._plan(letter, (dst, answer), number)
         self._waiting[dst, answer][number] = Waiting(owner, letter)
-        self.comm.post(dst, kind, meta, tensors)
+        self.comm.post(dst, kind, meta, tensors, **({"give": True} if give else {}))
 
     def _plan(self, letter: Letter, place: tuple[int, str], number: int) -> None:
         self._serial += 1

@@ -56,6 +56,8 @@ class Rounds:
 
     def _record(self, shard: Shard, model, clock: int, part: Part, t: int) -> None:
         if model.in_rounds:
+            if not part.vals.flags.writeable:               # they lie in the worker's memory, and go back there
+                part = part._replace(vals=part.vals.copy())
             shard.rounds.setdefault(clock, []).append(part)
             return
         shard.step(part.where, part.vals, t=t)

@@ -34,6 +34,7 @@ from . import export
 from .applied import Applied
 from .clocks import GONE, Clocks
 from .dtypes import to_wire, values_of
+from .filters import ServerEnd
 from .hashed import make_shard
 from .requests import Again, Asked, Refused, Request, parse, whole
 from .rounds import Rounds
@@ -72,7 +73,7 @@ class KVServer:
         self._rounds = Rounds(self.shards, self._clocks, self._senders, self._answer, self._applied)
         self._now_s, self._stay_until_s = 0.0, {}                      # until when each worker may ask again
         self._reports_to = self.workers[index::num_servers]
-        self._arena = Arena()
+        self._arena, self._filters = Arena(), ServerEnd(self.rank)
         self._repeats = self._refused = self._refused_bytes = 0
 
     # ---- the state machine ----------------------------------------------------------------------------------------
@@ -86,6 +87,9 @@ class KVServer:
         if mail is None:
             return []
         self._arena.reset()
+        return self._filters.handle(mail, self._act)
+
+    def _act(self, mail: Mail) -> list[tuple[int, Mail]]:
         try:
             if mail.src not in self._senders.writes:
                 raise Refused(f"rank {mail.src} is no worker of this server; its workers are {self.workers}")
@@ -100,6 +104,10 @@ class KVServer:
             meta = {"q": number if type(number) is int else 0, "k": mail.kind, "w": f"server {self.index}: {why}"}
             life = mail.meta.get("n")
             return [(mail.src, Mail(self.rank, "error", _to_life(life if type(life) is int else 0, meta)))]
+
+    def answer_from(self, empty) -> None:
+        """Let long answers be made in memory from `empty` (Comm.empty); whoever posts them may give them away."""
+        self._arena.give = empty
 
     def next_deadline_s(self) -> float | None:
         """When `handle(None, now_s)` is due though no mail came; None: only mail matters.
@@ -311,11 +319,15 @@ class KVServer:
 
 def serve(comm: Comm, server: KVServer) -> dict:
     """Answer mail until every worker said goodbye; gives the server's `stats()`."""
-    mail = None
+    mail, give = None, {"give": True} if comm.shares_memory else {}
+    if give:
+        server.answer_from(comm.empty)
     while True:
         for dst, answer in server.handle(mail, comm.now()):
             again = {"retry": True} if isinstance(answer, Again) else {}
-            comm.post(dst, answer.kind, answer.meta, answer.tensors, **again)
+            comm.post(dst, answer.kind, answer.meta, answer.tensors, **again, **give)
+        if mail is not None:
+            mail.release()
         if server.done:
             return server.stats()
         due_s = server.next_deadline_s()

@@ -10,6 +10,7 @@ A request's `where` says which rows it is about: places in these arrays, or, whe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from .keys import is_ascending, sum_equal
 from .tables import TableConfig
 
 _STEP_BYTES = 1 << 18       # a step works in blocks of 256 KB, so that its scratch stays in cache
+GIVEN_BYTES = 1 << 15       # letters longer than this are not sent behind their header
 _FILL_BYTES = 1 << 24       # first values are made so many bytes at a time
 
 
@@ -158,6 +160,8 @@ class Shard:
             if isinstance(at, range):
                 at = slice(at.start, at.stop)
             rows, state, in_place = self._load(at)
+            if not piece.flags.writeable:                   # it lies in the worker's memory
+                piece = piece.copy()
             rule.step(rows, piece, state, t)
             if not in_place:
                 self._save(at, rows, state)
@@ -191,12 +195,15 @@ class Arena:
 
     def __init__(self):
         self._memory, self._used = np.empty(0, np.uint8), 0
+        self.give: Callable | None = None               # comm.empty, where long answers are read in its memory
 
     def reset(self) -> None:
         self._used = 0
 
     def rows(self, num_rows: int, dim: int, dtype: np.dtype) -> np.ndarray:
         size = num_rows * dim * dtype.itemsize
+        if self.give is not None and size > GIVEN_BYTES:        # the reader's from then on: never used again here
+            return self.give((num_rows, dim), str(dtype)).numpy()
         if self._used + size > self._memory.size:       # older answers keep the old memory alive
             self._memory, self._used = np.empty(max(2 * self._memory.size, size), np.uint8), 0
         first = self._used

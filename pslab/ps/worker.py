@@ -18,11 +18,13 @@ import torch
 from pslab.comm import Comm
 
 from .cached import CachedTable
+from .filters import WorkerFilters
 from .inbox import Inbox
 from .keys import as_keys, as_vals, distinct, sum_equal, take_keys
 from .posting import COUNTS, Poster, Table
 from .pulls import PendingPull, target_of
 from .retry import Outbox
+from .shard import GIVEN_BYTES
 from .tables import TableConfig, check_tables
 from .worker_rounds import WorkerRounds
 
@@ -44,6 +46,7 @@ class KVWorker:
     window: how many requests may lack their answer; one more waits until one of them has it. None: as many as you like
     (each takes memory at its servers' end of the link until it is read there).
     recorder: a history.Recorder, which keeps every operation for history.check.
+    filters: what saves bytes on the way, a list for all tables or {table: list}; see filters.
 
     Tables may differ in consistency. There is one clock a worker: clock() waits as the strictest table demands, so each
     table keeps its promise (a looser one next to BSP reads fresher rows than it must).
@@ -51,7 +54,7 @@ class KVWorker:
 
     def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
                  clock: int = 0, cache_rows: int = 0, retry_s: float | None = None, window: int | None = None,
-                 recorder=None):
+                 recorder=None, filters=()):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
@@ -68,9 +71,12 @@ class KVWorker:
         self._caches = {name: CachedTable(table.config, cache_rows) for name, table in self._tables.items()
                         if cache_rows}
         self._closed = False
-        self._outbox = Outbox(comm, retry_s)
+        self._filters = WorkerFilters(comm, filters, [table.config for table in self._tables.values()],
+                                      retry_s is not None, cache_rows)
+        posts = self._filters.comm
+        self._outbox = Outbox(posts, retry_s)
         reporter = self.servers[comm.rank % len(self.servers)]  # it is asked how far the others are
-        self._inbox = Inbox(comm, self._outbox, (table.config.consistency for table in self._tables.values()),
+        self._inbox = Inbox(posts, self._outbox, (table.config.consistency for table in self._tables.values()),
                             incarnation, clock, reporter, self._stats)
         self._inbox.recorder = recorder
         self._poster = Poster(comm, self.servers, incarnation, self._outbox, self._inbox, self._stats, window)
@@ -107,11 +113,12 @@ class KVWorker:
         looked for: they spoil the rows they are pushed to, and no other.
         """
         target = self._table(table)
-        keys, vals = self._gradients(target, keys, vals)
+        keys, vals, own = self._gradients(target, keys, vals)
+        keys, vals = self._filters.push(table, keys, vals)
         self._stats[table]["pushes"] += 1
         if table in self._caches:
             self._caches[table].pushed(keys, vals, self._inbox.clock)
-        return self._poster.write("push", target, keys, vals, {"c": self._inbox.clock})
+        return self._poster.write("push", target, keys, vals, {"c": self._inbox.clock}, give=own)
 
     def pull(self, keys, table: str = "default", out=None) -> int:
         """Ask for rows; gives a timestamp, for which `wait` returns them.
@@ -149,13 +156,14 @@ class KVWorker:
         config, given = target.config, as_keys(keys, target.config.num_rows, table)
         shape = (len(given), config.dim)
         memory = None if out is None else target_of(out, shape, table, config.dtype)
-        keys, vals = self._gradients(target, given, vals)
+        keys, vals, own = self._gradients(target, given, vals)
+        keys, vals = self._filters.push(table, keys, vals, whole=True)
         inverse = None if isinstance(given, range) else distinct(given)[1]
         for name in ("pushes", "pulls"):
             self._stats[table][name] += 1
         pieces = target.partition.split(keys)
         pull = PendingPull(shape, len(keys), inverse, out, memory, len(pieces), config.dtype)
-        return self._poster.pushpull(target, pull, keys, vals, pieces)
+        return self._poster.pushpull(target, pull, keys, vals, pieces, give=own)
 
     def wait(self, timestamp: int, timeout_s: float | None = None) -> torch.Tensor | None:
         """Wait for a request. A pull's rows, (n, dim) in the order of its keys (or the `out` given); None for a push.
@@ -188,13 +196,21 @@ class KVWorker:
         self._check_open()
         return self._rounds.end_round()
 
+    def flush(self, table: str | None = None) -> None:
+        """Push what filters hold back, of one table or of all; it belongs to the round of this worker's clock."""
+        for name in self._filters.held if table is None else [table]:
+            target, held = self._table(name), self._filters.held.get(name)
+            if held is not None:
+                self._poster.write("push", target, *held.flush(), {"c": self._inbox.clock})
+
     def goodbye(self) -> None:
         """Leave: wait for all own requests, tell every server, wait for its answer. Further requests are refused.
 
-        Pushes since the last clock() still count, in the round they are stamped with.
+        Pushes since the last clock() still count, in the round they are stamped with; what filters hold back is pushed.
         """
         if self._closed:
             return
+        self.flush()
         self._rounds.finish_requests()
         self._closed = True
         self._rounds.leave()
@@ -214,6 +230,10 @@ class KVWorker:
         """By table: what the cache did (see CachedTable); {} without one."""
         return {name: dict(cached.counts) for name, cached in self._caches.items()}
 
+    def filter_stats(self) -> dict[str, dict[str, int]]:
+        """By table with filters: bytes of keys and values saved, pushed rows that were held back, rows held now."""
+        return self._filters.stats()
+
     @property
     def resent(self) -> int:
         """How many letters this worker sent again."""
@@ -228,12 +248,22 @@ class KVWorker:
 
     # ---- arguments ------------------------------------------------------------------------------------------------
 
-    def _gradients(self, target: Table, keys, vals) -> tuple[np.ndarray | range, np.ndarray]:
-        """(distinct ascending keys or a range, sums of their rows in float32)."""
+    def _gradients(self, target: Table, keys, vals) -> tuple[np.ndarray | range, np.ndarray, bool]:
+        """(distinct ascending keys or a range, sums of their rows in float32, whether both were made here).
+
+        Long sums are made where servers can read them.
+        """
         config = target.config
         keys = as_keys(keys, config.num_rows, config.name)
         vals = as_vals(vals, len(keys), config.dim, config.name, config.dtype)
-        return (keys, vals) if isinstance(keys, range) else sum_equal(keys, vals)
+        if isinstance(keys, range):
+            return keys, vals, False
+        in_kit = self.comm.shares_memory and vals.nbytes > GIVEN_BYTES and config.dtype == "float32"
+        in_order, sums = sum_equal(keys, vals, self._empty if in_kit else np.empty)
+        return in_order, sums, in_kit and sums is not vals
+
+    def _empty(self, shape, dtype: np.dtype) -> np.ndarray:
+        return self.comm.empty(shape, str(dtype)).numpy()
 
     def _overwrite(self, kind: str, count: str, table: str, keys, vals) -> int:
         target = self._table(table)
@@ -249,6 +279,7 @@ class KVWorker:
         self._stats[table][count] += 1
         if table in self._caches:
             self._caches[table].assigned(keys)
+        self._filters.overwritten(table, keys)
         return self._poster.write(kind, target, keys, vals, {})
 
     def _table(self, name: str) -> Table:
