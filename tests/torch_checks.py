@@ -21,6 +21,7 @@ import numpy as np
 import ps_jobs
 import pytest
 import test_collectives_more as patterns
+import test_ps_cluster as clusters
 import test_train_data_server as feeding
 import torch
 import torch.distributed as dist
@@ -408,6 +409,12 @@ def a_measured_world_chooses_by_what_was_measured(world):
 def a_server_job(world):
     run = same_as_simulated(world, ps_jobs.job, 1, ps_jobs.TABLES, ps_jobs.train, 3)
     ps_jobs.check_run(run, 1, ps_jobs.sequential(1), "torch")
+
+
+@check
+def a_job_with_a_scheduler_beside_the_server(world):
+    run = same_as_simulated(world, clusters.program, 1, 1, 3, clusters.HERE)
+    clusters.check_pulls(clusters.ByRole(run, 1, 1, alone=False), 1, ps_jobs.sequential(1))
 
 
 def strategy(world, name):
