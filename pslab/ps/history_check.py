@@ -29,6 +29,7 @@ from dataclasses import dataclass
 
 from .consistency import Consistency
 from .history_reads import judge_reads
+from .vector_clock import VectorClock
 from .history_record import WRITES, History, Op
 
 
@@ -186,14 +187,18 @@ def _gates(run: Run, models: dict, findings: Findings, reached: bool, begins: st
                 findings.lead, last = max(findings.lead, clock - behind), max(last, clock)
                 if staleness < math.inf:
                     findings.judge("gate", behind >= clock - staleness,
-                                   f"to begin only when {_who(backup)} had ended {clock - staleness} rounds",
+                                   f"to begin only when {_who(backup)} had ended {_rounds(clock - staleness)}",
                                    f"worker {slowest} had ended {behind} as it began", worker=worker, clock=clock)
     if reached and gates and not own_delay:
         staleness, needed = min(gates)[0], min(min(gates)[0], last)
         bound = "nobody is held up" if staleness == math.inf else f"the staleness is {staleness}"
         findings.judge("reached", findings.lead >= needed and last > 0,
                        f"somebody to begin a round {needed} ahead of the slowest: {bound}",
-                       f"never more than {findings.lead} ahead in {last} rounds")
+                       f"never more than {findings.lead} ahead in {_rounds(last)}")
+
+
+def _rounds(number: float) -> str:
+    return f"{number} round{'s' * (number != 1)}"
 
 
 def _who(backup: int) -> str:
@@ -231,7 +236,10 @@ def _ranges(run: Run, table: str, model: Consistency, ranges: list, findings: Fi
                 if final is not None and (op.worker, op.number) not in final.get(key, {}):
                     continue                                    # it came too late, and was dropped
                 newest.setdefault(key, {})[worker] = max(op.clock, newest.get(key, {}).get(worker, -1))
-    for lo, hi, clock in ranges:
-        for key in {lo, hi - 1, *(key for key in newest if lo <= key < hi)}:
-            findings.judge("ranges", clock == newest.get(key, {}), f"the clock {newest.get(key, {})} for its range",
-                           f"{clock}", table=table, key=key)
+    keys = {key for lo, hi, _ in ranges for key in (lo, hi - 1)} | set(newest)
+    for key in keys:
+        clock = VectorClock()                                   # of servers whose keys lie between each other's
+        for held in (held for lo, hi, held in ranges if lo <= key < hi):
+            clock = clock.merge(VectorClock(held))
+        findings.judge("ranges", dict(clock) == newest.get(key, {}), f"the clock {newest.get(key, {})} for its range",
+                       f"{dict(clock)}", table=table, key=key)
