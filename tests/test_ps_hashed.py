@@ -57,8 +57,7 @@ def dict_of_rows(table, workers, rounds):
     def row(key):
         return rows[key] if key in rows else table.initial_rows(np.array([key]))[0]
     for step in range(rounds + 1):
-        history.append((dict(rows), row))
-        history[-1] = {int(key): row(int(key)).copy() for key in (*POOL, *range(-3, 4))}
+        history.append({int(key): row(int(key)).copy() for key in (*POOL, *range(-3, 4))})
         sums = {}
         for worker in range(workers):
             keys, grads = batch(worker, step)

@@ -30,7 +30,8 @@ from .scheduler import Scheduler, serve_scheduler
 from .scheduler_cluster import cluster
 from .scheduler_node import Node, join
 from .scheduler_status import Status
-from .server import KVServer, serve
+from .server import KVServer
+from .serving import serve
 from .tables import TableConfig
 from .vector_clock import RangeClocks, VectorClock
 from .worker import KVWorker

@@ -20,6 +20,8 @@ def stored(values: np.ndarray, dtype: str) -> np.ndarray:
     """float32 values as they are kept: the array itself, or a rounded copy."""
     if dtype == "float32":
         return values
+    if not values.flags.writeable:              # PyTorch would warn
+        values = values.copy()
     return torch.from_numpy(values).to(torch.bfloat16).view(torch.uint16).numpy()
 
 

@@ -29,7 +29,8 @@ from .keys import as_array
 from .requests import Again, Refused, whole
 from .scheduler_mail import Sorted, post_all
 from .senders import Senders
-from .server import KVServer, serve
+from .server import KVServer
+from .serving import serve
 from .tables import TableConfig, check_tables
 from .worker import KVWorker
 

@@ -25,26 +25,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
+from pslab.comm import Mail
 
-from pslab.comm import Comm, Mail
-
-from . import export
 from .applied import Applied
 from .clocks import GONE, Clocks
-from .dtypes import to_wire, values_of
+from .dtypes import to_wire
 from .filters import ServerEnd
 from .hashed import make_shard
+from .holdings import Holdings
 from .requests import Again, Asked, Refused, Request, parse, whole
 from .rounds import Rounds
 from .senders import Senders
-from .shard import Arena, Part, Shard
+from .shard import Arena, Part
 from .tables import TableConfig, check_tables
 from .vector_clock import RangeClocks
 
 
-class KVServer:
+class KVServer(Holdings):
     """Server `index` of num_servers: its shard of every table, and what it knows of the workers (ranks of the comm).
 
     rank: this server's own rank, the sender of its answers (default: workers come first, then the servers).
@@ -125,36 +122,6 @@ class KVServer:
     def min_clock(self) -> int:
         """The smallest clock of the workers still here, as this server knows it."""
         return self._clocks.min_clock
-
-    def rows(self, table: str) -> np.ndarray:
-        """This server's rows of a table, (n, dim) float32, in the order of `keys`.
-
-        A view where num_rows is given and the dtype is float32, else a copy.
-        """
-        shard = self._shard(table)
-        return values_of(shard.rows[shard.places()], shard.config.dtype)
-
-    def keys(self, table: str) -> np.ndarray:
-        """(n,) int64, ascending: the keys that have a row here; without num_rows those that were written to."""
-        return self._shard(table).keys()
-
-    def bounds(self, table: str) -> tuple[int, int]:
-        """(lo, hi): the keys lo <= key < hi of a table that this server owns, where they are contiguous."""
-        owned = self._shard(table).owned
-        if not isinstance(owned, range):
-            raise ValueError(f"table {table!r}: this server's keys are not contiguous; ask keys({table!r})")
-        return owned.start, owned.stop
-
-    def state_dict(self, tables: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
-        """All that is kept of the tables (default: of all) as tensors; see export.py."""
-        shards = self.shards if tables is None else [self._shard(table) for table in tables]
-        return {name: tensor for shard in shards for name, tensor in export.of_shard(shard).items()}
-
-    def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take over, of an export by however many servers, the rows that this server owns; before serving."""
-        export.check_tables_of(tensors, [shard.config.name for shard in self.shards])
-        for shard in self.shards:
-            export.into_shard(shard, tensors)
 
     def range_clocks(self, table: str) -> RangeClocks:
         """Which worker last updated which of this server's keys at which clock; needs range_clocks=True."""
@@ -309,29 +276,6 @@ class KVServer:
     def _count(self, request: Request) -> None:
         request.shard.counts["keys_in_bytes"] += request.keys_bytes
         request.shard.counts["vals_in_bytes"] += request.vals_bytes
-
-    def _shard(self, table: str) -> Shard:
-        for shard in self.shards:
-            if shard.config.name == table:
-                return shard
-        raise ValueError(f"table={table!r}; this server has {[shard.config.name for shard in self.shards]}")
-
-
-def serve(comm: Comm, server: KVServer) -> dict:
-    """Answer mail until every worker said goodbye; gives the server's `stats()`."""
-    mail, give = None, {"give": True} if comm.shares_memory else {}
-    if give:
-        server.answer_from(comm.empty)
-    while True:
-        for dst, answer in server.handle(mail, comm.now()):
-            again = {"retry": True} if isinstance(answer, Again) else {}
-            comm.post(dst, answer.kind, answer.meta, answer.tensors, **again, **give)
-        if mail is not None:
-            mail.release()
-        if server.done:
-            return server.stats()
-        due_s = server.next_deadline_s()
-        mail = comm.poll(None if due_s is None else max(0.0, due_s - comm.now()))
 
 
 def _to_life(life: int, meta: dict) -> dict:
