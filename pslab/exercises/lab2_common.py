@@ -63,12 +63,12 @@ def all_of(judges: Iterable[Callable]) -> Callable:
 SENTENCES = {
     "2/duplicates-one-by-one": "Equal keys of one push were separate steps; their gradients are summed first and the "
     "row then takes one step, or the result depends on how a batch was cut.",
-    "2/last-duplicate-wins": "Of equal keys in one push only one counted; an assignment to rows[keys] keeps the last of "
-    "equal places, so sum them first.",
+    "2/last-duplicate-wins": "Of equal keys in one push only one counted; an assignment to rows[keys] keeps the "
+    "last of equal places, so sum them first.",
     "2/arguments-changed": "You changed keys or values that belong to the caller; a request may be needed again, so "
     "work on copies.",
-    "2/untouched-row-moved": "A row that nobody pushed is not what it was, bit for bit; a step concerns the pushed keys "
-    "alone, or its cost grows with the table.",
+    "2/untouched-row-moved": "A row that nobody pushed is not what it was, bit for bit; a step concerns the pushed "
+    "keys alone, or its cost grows with the table.",
     "2/state-for-every-row": "The state is as large as the table; keep it for keys that were pushed, which are few of "
     "many.",
     "2/state-elsewhere": "Continued from its saved state the rule went another way; whatever it remembers has to lie "

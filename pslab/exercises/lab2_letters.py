@@ -1,4 +1,4 @@
-"""2.5: what arrives at a server from workers that send again: streams of letters, and what the usual slips make of them.
+"""2.5: what arrives at a server from workers that send again: streams of letters, and what slips make of them.
 
     a push is known by (sender, incarnation, number)
 
@@ -33,7 +33,7 @@ def stream(rng, pushes: dict[tuple[int, int], int], window: int, size: int = 5, 
               for (sender, life), count in pushes.items() for number in range(count)}
     flying, arrived = [], []
     while alive or flying:
-        if alive and (not flying or len(flying) < 3 * window and draw.random() < 0.5):
+        if alive and (not flying or (len(flying) < 3 * window and draw.random() < 0.5)):
             sender = draw.choice(sorted(alive))
             life, number, open_ = alive[sender]
             if number < pushes[sender, life] and (not open_ or number < min(open_) + window):
@@ -86,5 +86,5 @@ def rows_after(letters: Iterable[Letter], size: int, slip: str = "") -> np.ndarr
     return rows
 
 
-SLIPS = ("2/applied-twice", "2/number-alone", "2/sender-ignored", "2/incarnation-ignored", "2/highest-number-only",
+SLIPS = ("2/applied-twice", "2/sender-ignored", "2/number-alone", "2/incarnation-ignored", "2/highest-number-only",
          "2/new-life-forgets-all", "2/any-other-life-is-new", "2/old-life-counts-again")

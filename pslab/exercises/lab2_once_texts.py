@@ -17,8 +17,8 @@ GOAL = ("apply_once, on the server: add each push to the rows once, however ofte
         "`window` pushes without an acknowledgement, send again what has none after retry_s seconds, return when all "
         "have one.")
 
-EXAMPLE = ("letters of worker 1, incarnation 0: number 0, number 1, number 1 again -> rows get two pushes, answers (0, 0), "
-           "(0, 1), (0, 1). Then worker 1 starts again and sends incarnation 1, number 0 -> a third push.")
+EXAMPLE = ("letters of worker 1, incarnation 0: number 0, number 1, number 1 again -> rows get two pushes, answers "
+           "(0, 0), (0, 1), (0, 1). Then worker 1 starts again and sends incarnation 1, number 0 -> a third push.")
 
 HINTS = (
     "What can happen to one push: its letter is lost, its answer is lost, its letter comes twice. For each case: what "
@@ -41,10 +41,10 @@ MISCONCEPTIONS = (
                   "counts from 0, and each of its lives."),
     Misconception("2/sender-ignored", "Pushes of two workers were taken for one; they have equal numbers, and the "
                   "sender tells them apart."),
-    Misconception("2/incarnation-ignored", "A worker that started again counts from 0, and its new pushes were taken for "
-                  "copies of old ones; the incarnation tells its lives apart."),
-    Misconception("2/highest-number-only", "A push was dropped because a later one had overtaken it; the highest number "
-                  "says nothing about those below it that have not come."),
+    Misconception("2/incarnation-ignored", "A worker that started again counts from 0, and its new pushes were taken "
+                  "for copies of old ones; the incarnation tells its lives apart."),
+    Misconception("2/highest-number-only", "A push was dropped because a later one had overtaken it; the highest "
+                  "number says nothing about those below it that have not come."),
     Misconception("2/new-life-forgets-all", "When one worker started again, the server forgot what it knew of the "
                   "others, and their copies counted again."),
     Misconception("2/any-other-life-is-new", "A late letter of a former life was taken for a new beginning, and what "

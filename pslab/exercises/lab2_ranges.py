@@ -79,20 +79,29 @@ def right(name: str, trial, dim: int = 3):
     def judge(answers, case: Case) -> Verdict:
         run, bounds, calls = _run(answers, name, case, trial, dim)
         where = f"shards {bounds}, ranges {', '.join(f'[{c[0]}, {c[1]})' for c in calls)}"
-        return (_wrong_letters(run, bounds, calls, name, where) or _wrong_rows(run, bounds, calls, dim, name, where)
+        return (_wrong_letters(run, bounds, calls, name, where) or _raised(run, where)
+                or _wrong_rows(run, bounds, calls, dim, name, where)
                 or Verdict(True, "each piece from its server", f"{len(calls)} ranges right", where, run=run))
     return judge
 
 
 def _wrong_letters(run, bounds, calls, name: str, where: str) -> Verdict | None:
-    kind = "pull" if name == PULL else "push"
+    kind, made = "pull" if name == PULL else "push", calls
+    if run.results[0]["raised"]:
+        made = calls[:len(run.results[0]["found"]) + 1]                      # it stopped in the last one of these
     for s, notes in enumerate(run.results[1:]):
-        wanted = [(lo, n) for call in calls for server, lo, n in pieces(bounds, *call[:2]) if server == s]
+        wanted = [(lo, n) for call in made for server, lo, n in pieces(bounds, *call[:2]) if server == s]
         seen = [(letter[1], letter[2]) for letter in notes["letters"]]
         if [letter for letter in notes["letters"] if letter[0] != kind] or seen != wanted:
             why = _why_letters(bounds, s, kind, notes["letters"], wanted)
             return Verdict(False, f"server {s}: {_shown(kind, wanted)}", _shown(kind, seen), where, why, run)
     return None
+
+
+def _raised(run, where: str) -> Verdict | None:
+    """An error of the student's code: told where the letters give no better reason."""
+    seen = run.results[0]["raised"]
+    return seen and Verdict(False, "an answer", seen[0], "; ".join(filter(None, (seen[1], where))), "all/raised", run)
 
 
 def _why_letters(bounds, s: int, kind: str, letters, wanted) -> str:
@@ -105,8 +114,8 @@ def _why_letters(bounds, s: int, kind: str, letters, wanted) -> str:
     if any((lo, n) not in wanted and (lo + a, n) in wanted for lo, n in seen):
         return "2/keys-by-shard"
     if any(lo < a or lo + n > b for lo, n in seen):
-        ends = [(lo, n - 1) for lo, n in seen]
-        return "2/range-past-its-end" if ends == wanted or len(seen) == len(wanted) else "2/not-cut-at-shards"
+        one_key = all(lo >= a and lo + n <= b + 1 for lo, n in seen)
+        return "2/range-past-its-end" if one_key else "2/not-cut-at-shards"
     if len(seen) > len(wanted) and sum(n for _, n in seen) == sum(n for _, n in wanted):
         return "2/several-letters-for-one-shard"
     return "2/range-past-its-end" if sum(n for _, n in seen) > sum(n for _, n in wanted) else "2/range-end-missing"
@@ -140,6 +149,8 @@ def cheap(name: str, dim: int = 5):
     def judge(answers, case: Case) -> Verdict:
         run, bounds, calls = _run(answers, name, case, across, dim)
         where = f"shards {bounds}, D={dim}, {len(calls)} ranges"
+        if run.results[0]["raised"]:
+            return _raised(run, where)
         for s in range(len(bounds) - 1):
             mine = [n for call in calls for server, _, n in pieces(bounds, *call[:2]) if server == s]
             out, back = (0, s + 1), (s + 1, 0)
@@ -154,8 +165,8 @@ def cheap(name: str, dim: int = 5):
                     return Verdict(False, f"{expected:,} {unit} to or from server {s}", f"{seen:,}", where, why, run,
                                    seen / expected if expected else None)
             if header > HEADER_BYTES * letters:
-                return Verdict(False, f"at most {HEADER_BYTES} B of header a letter", f"{header / letters:.0f} B", where,
-                               "2/heavy-header", run, header / letters / HEADER_BYTES)
+                return Verdict(False, f"at most {HEADER_BYTES} B of header a letter", f"{header / letters:.0f} B",
+                               where, "2/heavy-header", run, header / letters / HEADER_BYTES)
         return Verdict(True, "4·D bytes a row, no keys, a letter for each server hit",
                        f"{run.ledger.total('vals'):,} B of values, 0 B of keys", where, run=run, ratio=1.0)
     return judge
@@ -177,11 +188,11 @@ RANGES = Exercise(
     points=15, minutes=20, difficulty=2, core=True, prerequisites=("2.1",), forbidden=FORBIDDEN,
     goal="Push and pull the keys lo <= key < hi without naming them one by one: cut the range where shards end, one "
          "letter for each server that holds a part, wait for all answers, which come in any order.",
-    example="bounds [0, 10, 20, 30]; [7, 22) -> server 0: lo 7, n 3; server 1: lo 10, n 10; server 2: lo 20, n 2. A push "
-            "of it with D=4: 15 rows, 240 bytes of values, no keys",
+    example="bounds [0, 10, 20, 30]; [7, 22) -> server 0: lo 7, n 3; server 1: lo 10, n 10; server 2: lo 20, n 2. A "
+            "push of it with D=4: 15 rows, 240 bytes of values, no keys",
     hints=(
-        "The part of server s is from the larger of two lower ends to the smaller of two upper ends. When has it no key "
-        "at all?",
+        "The part of server s is from the larger of two lower ends to the smaller of two upper ends. When has it no "
+        "key at all?",
         'To server s: comm.post(s + 1, "pull", {"lo": first, "n": count}), or "push" with [values] behind it. Then as '
         'many comm.poll() as you posted letters. An answer says in meta["lo"] which piece it is.',
         "Pull: out = torch.empty(hi - lo, dim); for each answer, out[meta['lo'] - lo :][:len(rows)] = rows. Push: the "
@@ -194,10 +205,10 @@ RANGES = Exercise(
                       "without a gap."),
         Misconception("2/not-cut-at-shards", "A server was asked for keys that it does not hold; cut the range where "
                       "shards end."),
-        Misconception("2/empty-piece", "A server that holds no part of the range was sent a letter; every letter costs "
-                      "its latency, whatever is in it."),
-        Misconception("2/keys-by-shard", "A piece was named by its place in the shard; lo is a key, the same number for "
-                      "everybody."),
+        Misconception("2/empty-piece", "A server that holds no part of the range was sent a letter; every letter "
+                      "costs its latency, whatever is in it."),
+        Misconception("2/keys-by-shard", "A piece was named by its place in the shard; lo is a key, the same number "
+                      "for everybody."),
         Misconception("2/several-letters-for-one-shard", "A server got more letters than it has pieces; keys that "
                       "follow each other need one letter for all."),
         Misconception("2/not-the-letter-agreed", 'A letter is not what the servers understand: kind "push" or "pull", '
@@ -205,8 +216,8 @@ RANGES = Exercise(
         Misconception("2/order-of-arrival", "The rows are right and in the wrong place; answers come in any order, and "
                       'meta["lo"] says what an answer belongs to.'),
         Misconception("2/wrong-range-rows", "The rows are not those of the keys lo to hi - 1."),
-        Misconception("2/wrong-slice-of-values", "Rows got values of other keys; row i of vals belongs to key lo + i, so "
-                      "a piece begins at first - lo."),
+        Misconception("2/wrong-slice-of-values", "Rows got values of other keys; row i of vals belongs to key lo + i, "
+                      "so a piece begins at first - lo."),
         Misconception("2/answers-left-behind", "Answers came after the function had returned; the next one to poll "
                       "would take them for its own, and a push is not done before its ack."),
         Misconception("2/list-of-keys", "Keys travelled; of a range two numbers in the meta say it all, and a key of 8 "

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
@@ -171,8 +170,8 @@ FTRL = Exercise(
     hints=(
         "Four quantities: g, sigma, z, n. Which of them are kept from push to push, and which one needs the weight as "
         "it was *before* this push?",
-        "sigma = (sqrt(n + g*g) - sqrt(n)) / alpha; z += g - sigma*w with the old w; then n += g*g; then the new w from "
-        "the new z and the new n. The order of these four lines is the exercise.",
+        "sigma = (sqrt(n + g*g) - sqrt(n)) / alpha; z += g - sigma*w with the old w; then n += g*g; then the new w "
+        "from the new z and the new n. The order of these four lines is the exercise.",
         "w = torch.where(z.abs() <= l1, 0.0, -(z - z.sign()*l1) / ((beta + n.sqrt())/alpha + l2)), for the pushed keys "
         "alone. What lies in other rows is nobody's business here.",
     ),

@@ -89,9 +89,9 @@ def ask_all(n: int, waits) -> list:
 def scrambled(rng):
     """(size, script, orders, servers, words): answers come last request first, and are waited for in any order."""
     hold = {**AT_ONCE, "hold": 2}
-    yield 3, ask_all(3, (0, 1, 2)), hold, 1, "three requests, the last is answered first"
-    yield 3, ask_all(9, rng.permutation(9)), hold, 1, "nine requests, waited for in any order"
-    yield 4, ask_all(10, range(9, -1, -1)), AT_ONCE, 1, "ten requests, the last one waited for first"
+    yield 5, ask_all(3, (1, 0, 2)), hold, 1, "three requests, the last is answered first"
+    yield 11, ask_all(9, rng.permutation(9)), hold, 1, "nine requests, waited for in any order"
+    yield 12, ask_all(10, range(9, -1, -1)), AT_ONCE, 1, "ten requests, the last one waited for first"
 
 
 def uneven(rng):
@@ -166,7 +166,7 @@ def _different(script, seen, right) -> tuple[str, str, str] | None:
                 return f"{what} gives {wanted.tolist()}", f"{_plain(value)}", "2/answer-of-another"
         if not math.isclose(at_s, wanted_s, rel_tol=0.01, abs_tol=1e-5):
             return (f"{what} is over after {1e3 * wanted_s:.2f} ms", f"after {1e3 * at_s:.2f} ms",
-                    "2/too-early" if at_s < wanted_s else "2/waits-too-long")
+                    "2/window-overrun" if at_s < wanted_s else "2/waits-too-long")
     return None
 
 
@@ -191,11 +191,11 @@ def filled(answers, case: Case) -> Verdict:
         run = _run(answers, size, script, AT_ONCE, 1)
         wanted_s, seen_s = math.ceil(n / size) * ROUND_TRIP_S, run.results[0]["steps"][-1][1]
         if not math.isclose(seen_s, wanted_s, rel_tol=0.01):
-            why = "2/too-early" if seen_s < wanted_s else "2/waits-too-long"
+            why = "2/window-overrun" if seen_s < wanted_s else "2/waits-too-long"
             return Verdict(False, f"⌈{n}/{size}⌉ round trips, {1e3 * wanted_s:g} ms", f"{1e3 * seen_s:.2f} ms", where,
                            why, run, seen_s / wanted_s)
-    return Verdict(True, "the window filled, never overrun", f"⌈n/size⌉ round trips of {1e3 * ROUND_TRIP_S:g} ms", where,
-                   run=run)
+    return Verdict(True, "the window filled, never overrun", f"⌈n/size⌉ round trips of {1e3 * ROUND_TRIP_S:g} ms",
+                   where, run=run)
 
 
 def nothing_kept(answers, case: Case) -> Verdict:
@@ -237,24 +237,22 @@ WINDOW = Exercise(
                       "may take long."),
         Misconception("2/oldest-first", "With a full window ask waited for the oldest request; any answer makes room, "
                       "and the oldest may be with a slow server."),
-        Misconception("2/one-at-a-time", "There was never more than one request under way; n requests then take n round "
-                      "trips, whatever the size."),
+        Misconception("2/one-at-a-time", "There was never more than one request under way; n requests then take n "
+                      "round trips, whatever the size."),
         Misconception("2/window-one-too-large", "size + 1 requests were without an answer; look for room before you "
                       "post, not after it."),
         Misconception("2/window-overrun", "More than `size` requests were without an answer; the server has to keep "
                       "them all."),
-        Misconception("2/window-not-filled", "Fewer than `size` requests were under way at once; a request may leave as "
-                      "long as size - 1 or fewer are open."),
+        Misconception("2/window-not-filled", "Fewer than `size` requests were under way at once; a request may leave "
+                      "as long as size - 1 or fewer are open."),
         Misconception("2/waits-too-long", "An answer was there earlier than it was handed out, or a request could have "
                       "left earlier."),
-        Misconception("2/too-early", "A step was over before it could be: a request left before there was room, or an "
-                      "answer was handed out before it came."),
         Misconception("2/not-the-pull-agreed", 'The letters are not those asked for: one letter "pull" for each ask, '
                       'meta {"q": number, "key": key}, to its server.'),
         Misconception("2/answer-thrown-away", "wait waits for an answer that has already come; what arrives while "
                       "something else is waited for must be kept."),
-        Misconception("2/keeps-all-answers", "Answers that were waited for are still kept; after a day of training that "
-                      "is all of them."),
+        Misconception("2/keeps-all-answers", "Answers that were waited for are still kept; after a day of training "
+                      "that is all of them."),
     ),
     criteria=(
         Criterion("each answer to its request", naming(like(scrambled), stalled="2/answer-thrown-away"), 5),

@@ -1,0 +1,17 @@
+"""Lets the kit's rule do it."""
+
+BASE = "right_searched"
+REFUSED_BY = "push, then pull"
+MISCONCEPTION = "all/forbidden"
+
+
+def server_handle(state, request):
+    from pslab.ps import SGD
+    assert SGD
+    refuse_bad(state, request)
+    unique, inverse = torch.unique(request["keys"], return_inverse=True)
+    rows, place, known = look_up(state, unique)
+    if request["kind"] == "pull":
+        return rows[inverse]
+    sums = torch.zeros(len(unique), state.dim).index_add_(0, inverse, request["vals"])
+    put(state, unique, state.update(rows, sums), place, known)

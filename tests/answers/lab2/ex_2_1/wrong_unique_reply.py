@@ -1,0 +1,15 @@
+"""A row for each distinct key."""
+
+BASE = "right_searched"
+REFUSED_BY = "equal keys are summed"
+MISCONCEPTION = "2/reply-without-repeats"
+
+
+def server_handle(state, request):
+    refuse_bad(state, request)
+    unique, inverse = torch.unique(request["keys"], return_inverse=True)
+    rows, place, known = look_up(state, unique)
+    if request["kind"] == "pull":
+        return rows[inverse] if len(unique) == len(inverse) else rows
+    sums = torch.zeros(len(unique), state.dim).index_add_(0, inverse, request["vals"])
+    put(state, unique, state.update(rows, sums), place, known)

@@ -1,0 +1,13 @@
+"""Weights of all rows shrink a little."""
+
+BASE = "right_dict"
+REFUSED_BY = "one push"
+MISCONCEPTION = "2/untouched-row-moved"
+
+
+def adagrad_rows(rows, state, keys, grads, lr=0.1, eps=1e-10):
+    rows *= 1 - 1e-9 - 1e-7
+    unique, g = summed(keys, grads)
+    for key, one in zip(unique.tolist(), g):
+        state[key] = state.get(key, torch.zeros_like(one)) + one * one
+        rows[key] -= lr * one / (state[key].sqrt() + eps)

@@ -1,0 +1,14 @@
+"""z is the sum of gradients."""
+
+BASE = "right_dict"
+REFUSED_BY = "100 pushes, keys once each"
+MISCONCEPTION = "2/sigma-forgotten"
+
+
+def ftrl_rows(rows, state, keys, grads, alpha=0.1, beta=1.0, l1=0.0, l2=0.0):
+    unique, sums = summed(keys, grads)
+    for key, g in zip(unique.tolist(), sums):
+        z, n = state.get(key, (torch.zeros_like(g), torch.zeros_like(g)))
+        z, n = z + g, n + g * g
+        state[key] = z, n
+        rows[key] = weight(z, n, alpha, beta, l1, l2)

@@ -1,0 +1,11 @@
+"""Answers with the number that it waits for."""
+
+BASE = "right_mark"
+REFUSED_BY = "copies and letters that overtake"
+MISCONCEPTION = "2/wrong-answer"
+
+
+def apply_once(rows, seen, letter, window):
+    if is_new(seen, letter["sender"], letter["incarnation"], letter["number"]):
+        rows.index_add_(0, letter["keys"], letter["vals"])
+    return letter["incarnation"], seen[letter["sender"]][1]

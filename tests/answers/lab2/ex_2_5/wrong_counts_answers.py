@@ -1,0 +1,24 @@
+"""As many answers as pushes are enough."""
+
+BASE = "right_mark"
+REFUSED_BY = "until it is acknowledged"
+MISCONCEPTION = "2/answers-counted"
+
+
+def push_all(comm, server, incarnation, pushes, window, retry_s):
+    def send(number):
+        comm.post(server, "push", {"n": incarnation, "q": number}, pushes[number])
+        sent_s[number] = comm.now()
+
+    sent_s, fresh = {}, 0
+    answers = 0
+    while answers < len(pushes):
+        while fresh < len(pushes) and (not sent_s or fresh < min(sent_s) + window):
+            send(fresh)
+            fresh += 1
+        letter = comm.poll(max(0.0, min(sent_s.values(), default=comm.now()) + retry_s - comm.now()))
+        if letter is not None and letter.meta["n"] == incarnation:
+            answers += 1
+            sent_s.pop(letter.meta["q"], None)
+        for number in [n for n, at_s in sent_s.items() if comm.now() >= at_s + retry_s]:
+            send(number)

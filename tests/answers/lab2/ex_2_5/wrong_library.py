@@ -1,0 +1,10 @@
+"""Lets the kit remember."""
+
+BASE = "right_mark"
+REFUSED_BY = "copies and letters that overtake"
+MISCONCEPTION = "all/forbidden"
+
+
+def is_new(seen, sender, incarnation, number):
+    from pslab.ps.dedup import Seen
+    return Seen

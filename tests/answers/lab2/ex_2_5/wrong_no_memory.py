@@ -1,0 +1,9 @@
+"""Adds whatever comes."""
+
+BASE = "right_mark"
+REFUSED_BY = "copies and letters that overtake"
+MISCONCEPTION = "2/applied-twice"
+
+
+def is_new(*args):
+    return True

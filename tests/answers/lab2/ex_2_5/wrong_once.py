@@ -1,0 +1,22 @@
+"""Sends each push once."""
+
+BASE = "right_mark"
+REFUSED_BY = "until it is acknowledged"
+MISCONCEPTION = "2/never-sent-again"
+
+
+def push_all(comm, server, incarnation, pushes, window, retry_s):
+    def send(number):
+        comm.post(server, "push", {"n": incarnation, "q": number}, pushes[number])
+        sent_s[number] = comm.now()
+
+    sent_s, fresh = {}, 0
+    while fresh < len(pushes) or sent_s:
+        while fresh < len(pushes) and (not sent_s or fresh < min(sent_s) + window):
+            send(fresh)
+            fresh += 1
+        letter = comm.poll(max(0.0, min(sent_s.values()) + retry_s - comm.now()))
+        if letter is not None and letter.meta["n"] == incarnation:
+            sent_s.pop(letter.meta["q"], None)
+        if letter is None:
+            sent_s.pop(min(sent_s))
