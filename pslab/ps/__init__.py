@@ -22,6 +22,7 @@ dedup.py (letters that are lost or come twice); cache.py and cached.py (rows tha
 
 from .consistency import ASP, BSP, EASGD, SSP, BoundedDelay, Consistency, consistency_of
 from .elastic import ElasticAverage, elastic_step, stable_alpha
+from .export import merge_state_dicts
 from .init import Init, Integers, Uniform, Zeros
 from .partition import ConsistentHash, HashPartition, Partition, RangePartition, move_rows, movement_plan
 from .per_range import PerRange
@@ -40,4 +41,5 @@ __all__ = ["ASP", "BSP", "EASGD", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Boun
            "ConsistentHash", "Custom", "ElasticAverage", "HashPartition", "Init", "Integers", "KVServer", "KVWorker",
            "Momentum", "Node", "Partition", "PerRange", "RMSProp", "RangeClocks", "RangePartition", "RowWiseAdaGrad",
            "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "VectorClock", "Zeros", "cluster", "consistency_of",
-           "elastic_step", "join", "move_rows", "movement_plan", "serve", "serve_scheduler", "stable_alpha"]
+           "elastic_step", "join", "merge_state_dicts", "move_rows", "movement_plan", "serve", "serve_scheduler",
+           "stable_alpha"]

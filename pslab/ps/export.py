@@ -5,8 +5,8 @@
     "user.state.<name>" (n, width) float32, one for each name in the rule's state_names
     "user.t"            () int64: the t of the last step, from which the rule's t goes on
 
-    server 0 ── state_dict ──┐
-    server 1 ── state_dict ──┴─ merge ──> one dict ── load_state_dict ──> each of S' servers takes the keys it owns
+    server 0 ── state_dict ──┐                      ┌── load_state_dict ──> server 0 of S' takes the keys it owns
+    server 1 ── state_dict ──┴─ merge_state_dicts ──┴── load_state_dict ──> server 1 ...
 
 Pushes of a round that is still open are not in it. A job that goes on from an import begins at clock 0.
 """
@@ -24,7 +24,7 @@ from .shard import Shard
 _TORCH = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def merge(parts: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+def merge_state_dicts(parts: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """The exports of several servers as one, keys ascending. ValueError when they name other tensors or a key twice."""
     if not parts:
         raise ValueError("parts is empty; at least one server's state_dict is needed")
