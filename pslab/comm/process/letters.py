@@ -19,7 +19,7 @@ from .channel import Channel, Outgoing
 from .incoming import INLINE_LIMIT, ArrivedMail, Incoming, LetterWait
 
 DRAIN_MS = 1                  # a long letter waits so long for its receiver to take the next part, then copies the rest
-_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
+_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name and name != "int8")     # of mail, these are keys
 
 
 class Letters:

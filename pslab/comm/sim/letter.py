@@ -29,7 +29,7 @@ class Letter:
         self.sender, self.receiver, self.ctx = sender, receiver, ctx
         self.head = descriptor[:head_bytes]
         self.tensors = [(array.copy(), name) for array, name in views]
-        self.keys_bytes = sum(array.nbytes for array, name in views if "int" in name)
+        self.keys_bytes = sum(array.nbytes for array, name in views if "int" in name and name != "int8")
         self.vals_bytes = sum(array.nbytes for array, name in views) - self.keys_bytes
         self.payload_bytes = head_bytes + self.keys_bytes + self.vals_bytes
         self.posted_s = sender.kernel.now

@@ -35,7 +35,7 @@ BETWEEN_POLLS_S = 0.2                         # who stays away longer after a po
 DEVICE = 16                                   # a flag beside those of wire.py: the payload lies on an accelerator
 SENT = wire.CREDIT
 VALS, KEYS, HEADERS, RETRIES = (KINDS.index(kind) for kind in ("vals", "keys", "header", "retry"))
-_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name)       # of mail, these tensors count as keys
+_INTEGERS = frozenset(name for name in arrays.DTYPES if "int" in name and name != "int8")     # of mail, these are keys
 
 
 class TorchEndpoint(Lines, Threaded, Endpoint):
