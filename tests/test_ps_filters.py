@@ -175,8 +175,8 @@ def test_an_unknown_hash_is_asked_for_and_letters_keep_their_order():
     assert (ready, dst, question.kind, question.src) == ([], 0, "which", 9)
     assert question.meta == {"t": 0, "d": digest_of(np.array([2, 5, 7]))}
     clock = Mail(0, "clock", {"c": 1, "q": 2}, [])
-    assert end.open(clock) == ([], [])
-    assert len(end.open(letter([2, 5, 7], 1, by_hash=True))[1]) == 1                # sent again: asked again
+    for held in (clock, letter([2, 5, 7], 1, by_hash=True)):
+        assert end.open(held) == ([], [(0, question)])                              # perhaps the question was lost
     other = Mail(1, "clock", {"c": 1}, [])
     assert end.open(other) == ([other], [])                                         # another worker's are not held
     ready, answers = end.open(Mail(0, "keys", question.meta, [torch.tensor([2, 5, 7])]))

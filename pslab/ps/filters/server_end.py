@@ -1,6 +1,6 @@
 """The server's end of the filters: letters are opened before the server sees them, rows wrapped as they were asked for.
 
-    worker                    ServerEnd                                     KVServer
+    worker                    ServerEnd                                     KVServer, an aggregator
     push h z: hash, vals' ──> list known? ── yes ──> keys, vals ──────────> handle
                               │ no
                        <──────┴ "which" {t d}        held back, with all that this worker sends after it
@@ -14,12 +14,14 @@ What a letter is filtered with stands in the letter, so a server needs no settin
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from pslab.comm import Mail
 
+from ..dtypes import copy_of
 from .compression import KINDS, decode, encode, tensors_of
 from .key_caching import MOST, KeyLists, digest_of
 
@@ -42,6 +44,17 @@ class ServerEnd:
             return [mail], []                                       # mostly
         return self._take(mail)
 
+    def handle(self, mail: Mail, act: Callable[[Mail], list[tuple[int, Mail]]]) -> list[tuple[int, Mail]]:
+        """What a server's `handle` is around act, which deals with one letter and gives its answers."""
+        letters, out = self.open(mail)
+        for letter in letters:
+            answers = act(letter)
+            if len(letters) > 1:                    # views of rows that the next letter may change
+                for _, answer in answers:
+                    answer.tensors = [copy_of(tensor) for tensor in answer.tensors]
+            out += answers
+        return self.wrap(out)
+
     def wrap(self, answers: list[tuple[int, Mail]]) -> list[tuple[int, Mail]]:
         """The server's answers as they travel: rows compressed where the pull asked for it."""
         if self._wishes:
@@ -61,19 +74,21 @@ class ServerEnd:
     # ---- letters that come ----------------------------------------------------------------------------------------
 
     def _take(self, mail: Mail) -> tuple[list[Mail], list[tuple[int, Mail]]]:
-        held, ready, questions = self._held[mail.src], [], []
+        held, ready = self._held[mail.src], []
         if mail.kind == "keys":
             self._learn(mail, held)
         else:
             held.append(mail)
             if held[0] is not mail and "h" in mail.meta and _hash_in(mail) is None:
-                self._remember(mail.src, mail.meta.get("t"), mail.tensors[0].numpy(), MOST)     # held back or not
-            if self._is_unknown(mail):                          # perhaps sent again, as the question was lost
-                question = Mail(self._rank, "which", {"t": mail.meta["t"], "d": _hash_in(mail)})
-                questions.append((mail.src, question))
-        while held and not self._is_unknown(held[0]):
-            ready.append(self._opened(held.popleft()))
-        return ready, questions
+                self._remember(mail.src, mail.meta.get("t"), mail.tensors[0].numpy(), MOST)     # it may free the first
+        while held and (opened := self._opened(held[0])) is not None:
+            ready.append(opened)
+            held.popleft()
+        if not held:
+            return ready, []
+        # Asked for at every letter that comes: a question may be lost, and where letters can be, what waits may be one
+        # that was answered meanwhile and will not be sent again.
+        return ready, [(mail.src, Mail(self._rank, "which", {"t": held[0].meta["t"], "d": _hash_in(held[0])}))]
 
     def _learn(self, mail: Mail, held: deque[Mail]) -> None:
         """A list that was asked for; or its worker has lost it, and will send the letters of its hash again."""
@@ -87,25 +102,27 @@ class ServerEnd:
     def _remember(self, src: int, number: int, keys: np.ndarray, capacity: int) -> None:
         self._lists[src, number].add(digest_of(keys), keys, capacity)
 
-    def _is_unknown(self, mail: Mail) -> bool:
-        digest = _hash_in(mail)
-        return digest is not None and self._lists[mail.src, mail.meta["t"]].get(digest) is None
+    def _opened(self, mail: Mail) -> Mail | None:
+        """The letter as it was before the filters; None when its keys are not known.
 
-    def _opened(self, mail: Mail) -> Mail:
-        """The letter as it was before the filters; one that nobody can have filtered becomes one a server refuses."""
+        One that no filter can have made becomes one that a server refuses.
+        """
         meta = mail.meta
         if not ("h" in meta or "z" in meta or "y" in meta):
             return mail
         tensors = list(mail.tensors)
         try:
             if "h" in meta:
-                tensors[0] = self._keys(mail, tensors[0])
+                keys = self._keys(mail)
+                if keys is None:
+                    return None
+                tensors[0] = torch.from_numpy(keys)
             if "z" in meta:
                 count = tensors_of(meta["z"])
                 tensors[-count:] = [torch.from_numpy(decode(meta["z"], tensors[-count:]))]
             if meta.get("y", KINDS[0]) not in KINDS:
                 raise ValueError(f"y={meta['y']!r}")
-        except (ValueError, TypeError, IndexError) as why:
+        except (ValueError, TypeError, IndexError, KeyError) as why:
             return Mail(mail.src, f"{mail.kind} (filtered: {why})", meta, [])
         if "y" in meta and isinstance(meta.get("q"), int):
             self._wishes[mail.src, meta.get("n", 0), meta["q"], mail.kind != "pull"] = meta["t"], meta["y"]
@@ -113,16 +130,16 @@ class ServerEnd:
                 self._wishes.popitem(last=False)
         return Mail(mail.src, mail.kind, {name: meta[name] for name in meta if name not in ("h", "z", "y")}, tensors)
 
-    def _keys(self, mail: Mail, tensor: torch.Tensor) -> torch.Tensor:
-        """The keys of a letter with h: those of its hash, or its own, which are remembered."""
-        lists, (capacity, count) = self._lists[mail.src, mail.meta["t"]], mail.meta["h"]
-        digest = _hash_in(mail)
-        keys = tensor.numpy() if digest is None else lists.get(digest)
-        if len(keys) != count:
+    def _keys(self, mail: Mail) -> np.ndarray | None:
+        """The keys of a letter with h: those of its hash (None when unknown), or its own, which are remembered."""
+        (capacity, count), digest = mail.meta["h"], _hash_in(mail)
+        lists = self._lists[mail.src, mail.meta["t"]]
+        keys = mail.tensors[0].numpy() if digest is None else lists.get(digest)
+        if keys is not None and len(keys) != count:
             raise ValueError(f"h={mail.meta['h']} with {len(keys)} keys")
         if digest is None:
             self._remember(mail.src, mail.meta["t"], keys, min(capacity, MOST))
-        return torch.from_numpy(keys)
+        return keys
 
 
 def _hash_in(mail: Mail) -> int | None:

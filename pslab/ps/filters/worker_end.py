@@ -25,8 +25,11 @@ from .significant import Held, SignificantlyModified
 class WorkerFilters:
     """The filters of one worker: `comm` to give to what posts and reads letters, `held` gradients by table."""
 
-    def __init__(self, comm: Comm, filters, configs: list[TableConfig], lossy: bool):
+    def __init__(self, comm: Comm, filters, configs: list[TableConfig], lossy: bool, cache_rows: int = 0):
         chosen = by_table(filters, [config.name for config in configs])
+        if chosen and cache_rows:
+            raise ValueError(f"cache_rows={cache_rows} beside filters; a table's rows are either cached or filtered: "
+                             f"copies take the steps of the gradients as they were pushed")
         for config in configs:
             if ValueCompression in chosen.get(config.name, {}) and config.dtype != "float32":
                 raise ValueError(f"filters of table {config.name!r}: its rows are {config.dtype}, and travel so; "
@@ -37,8 +40,18 @@ class WorkerFilters:
         wired = {number: chosen[name] for number, name in self._names.items()
                  if chosen[name].keys() & {KeyCaching, ValueCompression}}
         self.comm = WorkerEnd(comm, wired, lossy) if wired else comm
-        # Until when a pull is answered matters only where a server may have to ask for its keys.
-        self.may_ask = any(KeyCaching in some for some in wired.values())
+
+    def push(self, table: str, keys, vals, whole: bool = False) -> tuple:
+        """The part of a push to be sent: (keys, vals). whole: all of it, with what was held back for its keys."""
+        held = self.held.get(table)
+        if held is None:
+            return keys, vals
+        return (keys, held.take(keys, vals)) if whole else held.significant(keys, vals)
+
+    def overwritten(self, table: str, keys) -> None:
+        """Rows are set: what was held back for them does not count any more."""
+        if table in self.held:
+            self.held[table].drop(keys)
 
     def stats(self) -> dict[str, dict[str, int]]:
         """By table with filters: bytes of keys and values saved, pushed rows that were held back, rows held now."""
