@@ -35,7 +35,8 @@ def test_the_same_rows_as_scikit_learn(tmp_path):
     dense = np.where(rng.random((57, 20)) < 0.2, rng.normal(0, 100, (57, 20)), 0)
     dense[11] = 0                                           # a row without features
     dump_svmlight_file(dense, np.where(rng.random(57) < 0.5, 1, -1), str(tmp_path / "f"), zero_based=False)
-    rows, (theirs, labels) = LibsvmFile(tmp_path / "f", 20).read(), load_svmlight_file(str(tmp_path / "f"), n_features=20)
+    rows = LibsvmFile(tmp_path / "f", 20).read()
+    theirs, labels = load_svmlight_file(str(tmp_path / "f"), n_features=20)
     assert np.array_equal(rows.starts, theirs.indptr)
     assert np.array_equal(rows.columns, theirs.indices + 1)
     assert np.array_equal(rows.values, theirs.data.astype(np.float32))

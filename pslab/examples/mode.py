@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pslab.ps import ASP, BSP, SSP, Consistency
+from pslab.ps import ASP, BSP, SSP, BoundedDelay, Consistency
 
 _FORMS = "bsp, ssp:S (S rounds ahead), delay:T (T iterations under way), asp"
 
@@ -18,11 +18,7 @@ def mode_of(text: str | Consistency) -> Consistency:
     found = re.fullmatch(r"(ssp|delay):(\d{1,9})", text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"mode {text!r}: allowed are {_FORMS}")
-    if found[1] == "ssp":
-        return SSP(int(found[2]))
-    from pslab.ps import BoundedDelay
-
-    return BoundedDelay(int(found[2]))
+    return (SSP if found[1] == "ssp" else BoundedDelay)(int(found[2]))
 
 
 def name_of(consistency: Consistency) -> str:

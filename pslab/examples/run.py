@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 
 from pslab.comm import Comm, Link, ProcessWorld, SimWorld
-from pslab.ps import Consistency, KVServer, KVWorker, serve
+from pslab.ps import EASGD, Consistency, KVServer, KVWorker, serve
 
 from .example import Example, Pace
 from .local import LocalTables
@@ -47,6 +47,9 @@ class Plan:
                 raise ValueError(f"{argument}={value!r}; a whole number from {least} is needed")
         if not self.servers and self.workers > 1:
             raise ValueError(f"servers=0 with workers={self.workers}; one process without servers is workers=1")
+        if isinstance(self.consistency, EASGD):
+            raise ValueError(f"consistency={self.consistency!r}; EASGD trains a model of its own on every worker, see "
+                             f"pslab.ps.ElasticAverage: these programs push gradients")
 
     @property
     def world_size(self) -> int:
@@ -80,9 +83,6 @@ def run_example(example: Example, *, world="sim", workers: int = 2, servers: int
 
 def example_program(comm: Comm, example: Example, plan: Plan) -> dict:
     """One rank of plan.world_size: workers come first, then the servers."""
-    if comm.world_size != plan.world_size:
-        raise ValueError(f"world_size={comm.world_size}; {plan.workers} workers and {plan.servers} servers need "
-                         f"{plan.world_size}")
     tables = example.tables(plan.consistency)
     if not plan.servers:
         return _alone(comm, LocalTables(tables), example, plan)
@@ -128,6 +128,9 @@ def _alone(comm: Comm, kv: LocalTables, example: Example, plan: Plan) -> dict:
 
 
 def _run(world, kind: str, example: Example, plan: Plan, timeout_s: float) -> ExampleResult:
+    if world.world_size != plan.world_size:
+        raise ValueError(f"world has {world.world_size} ranks; {plan.workers} workers and {plan.servers} servers need "
+                         f"{plan.world_size}")
     ranks = [example.for_rank(trains=rank < plan.workers) for rank in range(plan.world_size)]
     run = world.run(example_program, per_rank=[(rank, plan) for rank in ranks], timeout_s=timeout_s)
     workers, keepers = run.results[:plan.workers], run.results[plan.workers:] or run.results
