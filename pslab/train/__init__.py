@@ -18,14 +18,25 @@ from .bytes import busiest_port, port_bytes
 from .data_server import DataServer, DataWorker, serve_data
 from .downpour import Compensated, Downpour, dense_table
 from .feeding import Feeding, compare_feeding
+from .grid import straggler_grid, usual_kinds
 from .hogwild import Hogwild, HogwildRun, run_hogwild
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .pace import Pace, spend
+from .pipeline import Pipeline, time_over_tau
 from .race import Lane, Race, run_race, usual_modes
 from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
 from .run import JobResult, run_job, train_program
 from .shared import shared_vector
+from .stale import (
+    Law,
+    Regret,
+    law_of_updates,
+    ssp_regret,
+    stable_rate_by_experiment,
+    stable_rates,
+    staleness_law,
+)
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .tasks import Logistic, Quadratic, SparseLogistic, Task
 from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
@@ -34,8 +45,10 @@ from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
            "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour", "Feeding", "Given",
-           "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Logistic", "Momentum", "Pace", "Quadratic", "Race",
-           "Schedule", "SparseLogistic", "Task", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd",
-           "backup_rounds", "busiest_port", "compare_feeding", "compensate", "dense_table", "over_staleness",
-           "port_bytes", "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
-           "shared_vector", "spend", "tables_of", "train_program", "usual_modes"]
+           "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum", "Pace", "Pipeline",
+           "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task", "Trainer", "Update", "WarmUp",
+           "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "compensate",
+           "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds", "run_hogwild",
+           "run_job", "run_race", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
+           "stable_rate_by_experiment", "stable_rates", "staleness_law", "straggler_grid", "tables_of",
+           "time_over_tau", "train_program", "usual_kinds", "usual_modes"]
