@@ -6,7 +6,8 @@
 
 A message is counted when it is posted, also when its sender dies before it arrives. Tensors sent from rank to rank are
 `vals`. Of mail, integer tensors are `keys` (but int8, in which values are compressed), other tensors `vals`, and the
-packed kind and meta `header`. Retransmissions are `retry`, whatever they carry. Barriers and `split` are counted nowhere.
+packed kind and meta `header`. Retransmissions are `retry`, whatever they carry. Barriers and `split` are counted
+nowhere.
 """
 
 from __future__ import annotations
