@@ -23,6 +23,7 @@ dedup.py (letters that are lost or come twice); cache.py and cached.py (rows tha
 from .consistency import ASP, BSP, EASGD, SSP, BoundedDelay, Consistency, consistency_of
 from .elastic import ElasticAverage, elastic_step, stable_alpha
 from .export import merge_state_dicts
+from .filters import KeyCaching, SignificantlyModified, ValueCompression
 from .init import Init, Integers, Uniform, Zeros
 from .partition import ConsistentHash, HashPartition, Partition, RangePartition, move_rows, movement_plan
 from .per_range import PerRange
@@ -39,7 +40,7 @@ from .worker import KVWorker
 
 __all__ = ["ASP", "BSP", "EASGD", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "BoundedDelay", "Consistency",
            "ConsistentHash", "Custom", "ElasticAverage", "HashPartition", "Init", "Integers", "KVServer", "KVWorker",
-           "Momentum", "Node", "Partition", "PerRange", "RMSProp", "RangeClocks", "RangePartition", "RowWiseAdaGrad",
-           "Rule", "Scheduler", "Status", "TableConfig", "Uniform", "VectorClock", "Zeros", "cluster", "consistency_of",
-           "elastic_step", "join", "merge_state_dicts", "move_rows", "movement_plan", "serve", "serve_scheduler",
-           "stable_alpha"]
+           "KeyCaching", "Momentum", "Node", "Partition", "PerRange", "RMSProp", "RangeClocks", "RangePartition",
+           "RowWiseAdaGrad", "Rule", "Scheduler", "SignificantlyModified", "Status", "TableConfig", "Uniform",
+           "ValueCompression", "VectorClock", "Zeros", "cluster", "consistency_of", "elastic_step", "join",
+           "merge_state_dicts", "move_rows", "movement_plan", "serve", "serve_scheduler", "stable_alpha"]
