@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pslab.data.feeding import _check_count
 from pslab.data.folders import DataError, a9a_folder
 from pslab.data.libsvm import LibsvmFile
 from pslab.data.sparse import SparseRows
@@ -47,6 +48,7 @@ def sparse_data(name: str = "auto", seed: int = 0) -> SparseData:
     """
     if name not in NAMES:
         raise ValueError(f"data={name!r}; allowed: {', '.join(NAMES)}")
+    _check_count("seed", seed, 0)
     if name == "made":
         return _made(seed)
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pslab.data.feeding import _check_count
 from pslab.data.folders import MissingData
 
 NAMES = ("auto", "digits", "made")
@@ -56,6 +57,7 @@ def digit_data(name: str = "auto", seed: int = 0) -> DigitData:
     """
     if name not in NAMES:
         raise ValueError(f"data={name!r}; allowed: {', '.join(NAMES)}")
+    _check_count("seed", seed, 0)
     why = ""
     if name != "made":
         found = _sklearn_digits()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pslab.data.feeding import _check_count
 from pslab.data.folders import DataError, movielens_folder
 from pslab.data.movielens import _counts, _ratings
 
@@ -57,6 +58,7 @@ def rating_data(name: str = "auto", seed: int = 0) -> RatingData:
     """
     if name not in NAMES:
         raise ValueError(f"data={name!r}; allowed: {', '.join(NAMES)}")
+    _check_count("seed", seed, 0)
     if name == "made":
         return _made(seed)
     try:

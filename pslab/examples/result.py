@@ -79,7 +79,8 @@ class ExampleResult:
         beside = "; ".join(f"{name}: {metric:.4f}" for name, metric in self.baselines.items())
         last = self.curve[-1]
         lines = [f"{self.example} on {self.data}: {who}",
-                 f"{self.metric_name} {self.value:.4f} after {last.epoch:g} epochs, {last.rounds} rounds ({beside})",
+                 f"{self.metric_name} {self.value:.4f} after {last.epoch:g} epoch{'s' * (last.epoch != 1)}, "
+                 f"{last.rounds} rounds ({beside})",
                  f"{self.seconds:.3g} {kind}"]
         if self.servers:
             sent = self.bytes
