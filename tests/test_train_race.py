@@ -8,6 +8,8 @@ import pytest
 from pslab.comm import Link, ProcessWorld, SimWorld
 from pslab.ps import ASP, BSP, SSP
 from pslab.train import (
+    AdaptiveSSP,
+    AdaptiveStaleness,
     Logistic,
     Pace,
     Quadratic,
@@ -47,6 +49,21 @@ def test_servers_without_latency_follow_the_schedule_and_the_replay(s):
     model = replay(TASK, plan, 2.0)
     assert np.allclose(lane.curve.losses, model.losses, rtol=1e-5)
     assert np.allclose(lane.curve.times_s, model.times_s, rtol=1e-12)
+
+
+@pytest.mark.parametrize("pace", [Pace.exponential(1.0, seed=5), Pace.exponential(1.0, seed=5).with_slow(1, 20)],
+                         ids=["transient", "persistent"])
+def test_workers_on_servers_choose_their_staleness_as_in_the_schedule(pace):
+    options = {"window": 5, "most": 4}
+    lane = run_race(TASK, pace, workers=4, lr=2.0, steps=80, modes={"it": AdaptiveSSP(**options)}, world=instant)["it"]
+    choosers = [AdaptiveStaleness(**options) for _ in range(4)]
+    plan = schedule(pace.table(4, 80), choosers)
+    for worker, steps in enumerate(lane.steps):
+        assert np.allclose([start for start, *_ in steps], plan.starts[worker], rtol=1e-9)
+    seen = {(update.worker, update.clock): update.staleness for update in lane.updates}
+    assert seen == {(r, c): plan.staleness[r, c] for r in range(4) for c in range(80)}
+    assert len(set(plan.limits.ravel())) > 2            # they did choose
+    assert max(update.lead for update in lane.updates) > 1
 
 
 @pytest.mark.parametrize("backup", [1, 2])
@@ -129,6 +146,7 @@ def test_what_a_race_is_told_counts():
 
 
 @pytest.mark.parametrize(("call", "words"), [
+    (lambda: AdaptiveSSP(most=0), "most=0"),
     (lambda: run_race(TASK, Pace.equal(1.0), lr=1.0, steps=1), "workers=None"),
     (lambda: run_race(TASK, Pace.equal(1.0), workers=2, lr=1.0), "one of them to end"),
     (lambda: run_race(TASK, Pace.equal(1.0), workers=2, lr=1.0, steps=1, modes={"x": "gossip"}), "modes"),

@@ -13,6 +13,7 @@
 
 from pslab.ps import SGD, AdaGrad
 
+from .adaptive import AdaptiveSSP, AdaptiveStaleness
 from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
 from .data_server import DataServer, DataWorker, serve_data
@@ -39,16 +40,16 @@ from .stale import (
 )
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .tasks import Logistic, Quadratic, SparseLogistic, Task
-from .timing import AdaptiveStaleness, Schedule, backup_rounds, schedule
+from .timing import Schedule, backup_rounds, schedule
 from .trainer import Trainer
 from .watched import Update, WatchedServer
 
-__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveStaleness",
-           "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour", "Feeding", "Given",
-           "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum", "Pace", "Pipeline",
-           "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task", "Trainer", "Update", "WarmUp",
-           "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding", "compensate",
-           "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds", "run_hogwild",
-           "run_job", "run_race", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
+__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveSSP",
+           "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour",
+           "Feeding", "Given", "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum",
+           "Pace", "Pipeline", "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task", "Trainer",
+           "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding",
+           "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds",
+           "run_hogwild", "run_job", "run_race", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
            "stable_rate_by_experiment", "stable_rates", "staleness_law", "straggler_grid", "tables_of",
            "time_over_tau", "train_program", "usual_kinds", "usual_modes"]

@@ -26,6 +26,7 @@ from pslab.collectives import all_reduce
 from pslab.comm import Comm, Run, SimWorld
 from pslab.ps import ASP, BSP, SGD, SSP, Consistency, KVServer, KVWorker, TableConfig, serve
 
+from .adaptive import AdaptiveSSP
 from .job import Given
 from .pace import Pace, spend
 from .replaying import Curve
@@ -94,7 +95,7 @@ def run_race(task: Task, pace: Pace, *, workers: int | None = None, lr: float, h
     workers     K; by default as many as `pace` has ranks
     horizon_s   a worker begins no step from then on. steps: or from this clock on; one of the two is needed
     lr          of the mean gradient: an update of one worker weighs lr / K
-    modes       name -> "ring" or a consistency of pslab.ps, as BSP(backup=1); default `usual_modes()`
+    modes       name -> "ring", a consistency of pslab.ps as BSP(backup=1), or AdaptiveSSP(); default `usual_modes()`
     world       of so many ranks, as SimWorld, ProcessWorld or lambda n: SimWorld(n, link=...)
     real        what a worker does in real worlds while it "computes": see `spend`
     every       updates (of the ring: rounds) between two points of a curve
@@ -145,7 +146,8 @@ def _ring(comm: Comm, task: Task, pace: Pace, K: int, mode: str, rules: dict) ->
 
 def _served(comm: Comm, task: Task, pace: Pace, K: int, mode: Consistency, rules: dict) -> dict:
     """Workers 0 … K-1, and one server that holds w."""
-    table = TableConfig(TABLE, 1, task.dim, SGD(rules["lr"]), mode, init=Given(task.start.astype(np.float32)))
+    model = mode.served if comm.rank == K and isinstance(mode, AdaptiveSSP) else mode
+    table = TableConfig(TABLE, 1, task.dim, SGD(rules["lr"]), model, init=Given(task.start.astype(np.float32)))
     if comm.rank == K:
         comm.barrier()
         begun = comm.now()
@@ -157,13 +159,15 @@ def _served(comm: Comm, task: Task, pace: Pace, K: int, mode: Consistency, rules
     everything, taken = range(task.dim), []
     with KVWorker(comm, [K], [table]) as kv:
         comm.barrier()
-        begun = begin = comm.now()
+        begun = begin = computed = comm.now()
         while begin - begun < rules["horizon_s"] and kv.current_clock < rules["steps"]:
             start, step = begin, kv.current_clock       # with backup workers a late one skips rounds
             w = kv.wait(kv.pull(everything, TABLE))[:, 0].numpy()
             share = _share(task, w, comm.rank, step, K)
             spend(comm, pace(comm.rank, step), real=rules["real"])
-            computed = comm.now()
+            waited_s, computed = start - computed, comm.now()
+            if isinstance(mode, AdaptiveSSP):
+                mode.observe(waited_s, computed - start)
             kv.push(everything, share[:, None], TABLE)
             kv.clock()
             begin = comm.now()
