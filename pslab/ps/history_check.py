@@ -29,8 +29,8 @@ from dataclasses import dataclass
 
 from .consistency import Consistency
 from .history_reads import judge_reads
-from .vector_clock import VectorClock
 from .history_record import WRITES, History, Op
+from .vector_clock import VectorClock
 
 
 @dataclass(frozen=True)
