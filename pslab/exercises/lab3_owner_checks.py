@@ -22,7 +22,7 @@ KEYS = 100_000                       # of the ring
 SERVERS = tuple(range(10))
 BALANCE = 1.35                       # busiest server over the mean
 SLACK = 0.35                         # of the newcomer's share, 1/(S+1)
-_SIGMAS = 6.0                        # of chi-squared: a good hash is refused once in a thousand million times
+_SIGMAS = 6.0                        # of chi-squared: a good hash is refused less than once in a thousand million times
 
 
 # ---- ranges ---------------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def even(answers, case: Case) -> Verdict:
 
 
 def chi_squared_limit(freedom: int) -> float:
-    """Exceeded by chance once in 10^9 times (Wilson and Hilferty, 1931)."""
+    """Exceeded by chance at most once in 10^9 times (Wilson and Hilferty, 1931)."""
     if freedom == 0:
         return 0.0
     part = 2 / (9 * freedom)
