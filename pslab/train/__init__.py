@@ -27,6 +27,7 @@ from .pace import Pace, spend
 from .pipeline import Pipeline, time_over_tau
 from .race import Lane, Race, run_race, usual_modes
 from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
+from .rivals import best_rates, usual_rivals
 from .run import JobResult, run_job, train_program
 from .shared import shared_vector
 from .stale import (
@@ -48,8 +49,9 @@ __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGr
            "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour",
            "Feeding", "Given", "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum",
            "Pace", "Pipeline", "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task", "Trainer",
-           "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "busiest_port", "compare_feeding",
-           "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds",
-           "run_hogwild", "run_job", "run_race", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
-           "stable_rate_by_experiment", "stable_rates", "staleness_law", "straggler_grid", "tables_of",
-           "time_over_tau", "train_program", "usual_kinds", "usual_modes"]
+           "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port",
+           "compare_feeding", "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes",
+           "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
+           "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates", "staleness_law",
+           "straggler_grid", "tables_of", "time_over_tau", "train_program", "usual_kinds", "usual_modes",
+           "usual_rivals"]
