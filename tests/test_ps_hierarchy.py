@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pslab.comm import Faults, Mail, ProcessWorld, Racks, SimWorld
-from pslab.ps import ASP, SGD, SSP, AdaGrad, Integers, KVServer, KVWorker, TableConfig, serve
+from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, Integers, KVServer, KVWorker, TableConfig, serve
 from pslab.ps.hierarchy import Aggregator, hierarchy, serve_aggregator
 from pslab.ps.hierarchy_rows import Shelf, Sums
 
@@ -33,6 +33,8 @@ def train(comm, kv, number, same_keys):
         kv.push(range(11), grads(me, step, 11, 3), "dense")
         kv.push(keys, grads(me, step, len(keys), 2), "sparse")
         if not same_keys:
+            seen.append(kv.wait(kv.pushpull(np.arange(me, 40, 5), grads(me + 5, step, len(range(me, 40, 5)), 2),
+                                            "sparse")).clone())
             kv.push([30, me, 30], grads(me + 9, step, 3, 2), "sparse")       # unsorted, one twice
         kv.clock()
     return seen
@@ -144,12 +146,13 @@ def test_a_worker_that_leaves_early_counts_and_holds_nobody_up():
 def setter(comm, kv):
     if comm.rank == 1:
         assert kv.wait(kv.pull([4], "sparse")).tolist() == SPARSE.initial_rows()[[4]].tolist()
-        kv.init("sparse", [4, 7], torch.tensor([[1., 2], [3, 4]]))
+        kv.init("sparse", [4, 7], torch.tensor([[9., 9], [3, 4]]))
+        kv.wait(kv.set([4], torch.tensor([[1., 2]]), "sparse"))
     kv.clock()
     return kv.wait(kv.pull([4, 5, 7], "sparse"))
 
 
-def test_init_goes_through_and_rows_fetched_before_are_forgotten():
+def test_init_and_set_go_through_and_rows_fetched_before_are_forgotten():
     run = SimWorld(4).run(lambda comm: hierarchy(comm, setter, TABLES, [[0, 1, 2]], [3]))
     for worker in (1, 2):
         rows = run.results[worker]
@@ -228,6 +231,8 @@ def test_the_shelf_fetches_each_row_once():
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: Aggregator([TableConfig("t", 1, 4, consistency=ASP())], [1], None, 0), "consistency=ASP.*BSP"),
     (lambda: Aggregator([TableConfig("t", 1, 4, consistency=SSP(2))], [1], None, 0), "consistency=SSP.*BSP"),
+    (lambda: Aggregator([TableConfig("t", 1, 4, consistency=BSP(backup=1))], [1, 2], None, 0), "without backup"),
+    (lambda: Aggregator([TableConfig("t", 1, 4, dtype="bfloat16")], [1], None, 0), "dtype='bfloat16'"),
     (lambda: Aggregator(TABLES, [], None, 0), r"workers=\[\]"),
     (lambda: Aggregator(TABLES, [1, 1], None, 0), r"workers=\[1, 1\]"),
     (lambda: SimWorld(3).run(lambda comm: hierarchy(comm, train, TABLES, [[0, 1]], [1])), r"racks=\[\[0, 1\]\]"),
@@ -240,10 +245,10 @@ def test_refusals(call, message):
 
 @pytest.mark.parametrize(("letter", "why"), [
     (Mail(5, "pull", {"t": 0, "q": 1, "c": 0, "r": [0, 1]}), "rank 5 is no worker of this rack"),
-    (Mail(1, "dance", {}), "an aggregator takes push, pull, init, clock, bye"),
+    (Mail(1, "dance", {}), "an aggregator takes push, pull, pushpull, init, set, clock, bye"),
     (Mail(1, "pull", {"t": 2, "q": 1, "c": 0, "r": [0, 1]}), "table number 2; this aggregator has tables 0..1"),
     (Mail(1, "pull", {"t": 0, "q": 1, "c": 1, "r": [0, 1]}), "pull at clock 1 of worker 1; the rack's round is 0"),
-    (Mail(1, "pull", {"t": 0, "q": 1, "c": 0}, [torch.tensor([1]), torch.tensor([1])]), "no worker with a cache"),
+    (Mail(1, "pull", {"t": 0, "q": 1, "c": 0}, [torch.tensor([1]), torch.tensor([1])]), "cache or with filters"),
     (Mail(1, "push", {"t": 0, "q": 1, "n": 0, "c": 1, "r": [0, 1]}, [torch.ones(1, 3)]), "push stamped 1"),
     (Mail(1, "push", {"t": 0, "q": 1, "n": 0, "c": 0, "r": [0, 2]}, [torch.ones(1, 3)]), "float32[2, 3] is needed"),
 ])

@@ -3,7 +3,8 @@
 import pytest
 
 from pslab.comm import Mail
-from pslab.ps import BSP, SGD, SSP, HashPartition, Scheduler, Status, TableConfig
+from pslab.ps import ASP, BSP, SGD, SSP, HashPartition, KVServer, Scheduler, Status, TableConfig
+from pslab.ps.scheduler_status import ClockWatch
 
 TABLES = [TableConfig("a", 2, 10), TableConfig("b", 1, 7, partition=HashPartition(3))]
 HOME = 9
@@ -270,3 +271,37 @@ def test_status_by_itself_every_so_often():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# ---- what a server knows of its workers -----------------------------------------------------------------------------
+
+def watched(*models, workers=(0, 1, 2, 3)):
+    tables = [TableConfig(f"t{number}", 1, 4, consistency=model) for number, model in enumerate(models)]
+    server = KVServer(tables, 0, 1, list(workers), 9)
+    watch = ClockWatch(server, tables, 0.0)
+
+    def see(*letters):
+        for src, kind, clock, now_s in letters:
+            watch.see(Mail(src, kind, {"c": clock}), now_s)
+        return watch.letter(9, 10.0).meta["k"]
+    return see
+
+
+def test_clocks_and_waits_as_a_server_sees_them():
+    see = watched(BSP())
+    told = see((0, "clock", 1, 4.0), (1, "clock", 1, 5.0), (2, "clock", 1, 6.0))
+    assert told == {0: [1, 6.0, [3]], 1: [1, 5.0, [3]], 2: [1, 4.0, [3]], 3: [0, 10.0, []]}
+    told = see((3, "clock", 1, 9.0), (0, "clock", 1, 9.5), (7, "clock", 5, 9.5))        # an echo, a stranger
+    assert told[0] == [1, 6.0, []]
+    assert see((0, "clock", 2, 9.5))[0] == [2, 0.5, [1, 2, 3]]
+    assert see((1, "bye", None, 9.6))[0] == [2, 0.5, [2, 3]]
+
+
+def test_waits_follow_the_strictest_table_and_backup_workers():
+    see = watched(SSP(2), ASP())
+    assert see((0, "clock", 2, 1.0))[0][2] == []
+    assert see((0, "clock", 3, 1.0), (1, "clock", 1, 1.0))[0][2] == [2, 3]
+    see = watched(BSP(backup=1))
+    assert see((0, "clock", 1, 1.0), (1, "clock", 1, 1.0))[0][2] == [2, 3]
+    assert see((2, "clock", 1, 1.0))[0][2] == []            # three of four are enough
+    assert watched(ASP())((0, "clock", 50, 1.0))[0][2] == []

@@ -12,7 +12,7 @@ round asks for them, and shared with the rest of the rack. That is exact for BSP
 of all: bit for bit the flat result wherever sums are exact, and up to the order of addition elsewhere. Tables of other
 models are refused. Sums within a rack as in Li et al. (OSDI 2014) and BytePS (OSDI 2020, local aggregation).
 
-    push, init, clock, bye, pull ──> Aggregator ──> ack, min, bye, rows, error        the letters of server.py
+    push, pull, pushpull, init, set, clock, bye ──> Aggregator ──> ack, rows, min, bye, error    letters of server.py
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .clocks import GONE, Clocks
 from .hierarchy_rows import Shelf, Sums
 from .keys import as_array
 from .requests import Again, Refused, whole
-from .scheduler_mail import Sorted, post_all
+from .scheduler_mail import Sorted
 from .senders import Senders
 from .server import KVServer
-from .serving import serve
+from .serving import post_all, serve
 from .tables import TableConfig, check_tables
 from .worker import KVWorker
 
@@ -38,7 +38,7 @@ from .worker import KVWorker
 class Aggregator:
     """Sums the pushes of one rack, and shares its pulls. Mail in, mail out; `upstream` is its door to the servers.
 
-    workers: ranks of the rack's workers. upstream: a KVWorker (what is called: push, pull, wait, init, clock, goodbye).
+    workers: ranks of the rack's workers. upstream: a KVWorker to the servers; goodbye() is said to it at the end.
     rank: its own, the sender of its answers.
     """
 
@@ -47,9 +47,11 @@ class Aggregator:
         if not self.workers or len(set(self.workers)) != len(self.workers):
             raise ValueError(f"workers={self.workers}; at least one rank, each once, is needed")
         for table in self.tables:
-            if not table.consistency.in_rounds or getattr(table.consistency, "backup", 0):
+            if not table.consistency.in_rounds or table.consistency.backup:
                 raise ValueError(f"table {table.name!r}: consistency={table.consistency!r}; an aggregator sums rounds, "
                                  f"so that BSP() without backup workers is needed")
+            if table.dtype != "float32":
+                raise ValueError(f"table {table.name!r}: dtype={table.dtype!r}; an aggregator adds float32")
         self.upstream, self.rank, self.clock = upstream, rank, 0
         self._clocks = Clocks(self.workers)
         self._senders = Senders(self.workers, self._clocks)
@@ -91,6 +93,34 @@ class Aggregator:
 
     def _push(self, mail: Mail) -> list[tuple[int, Mail]]:
         number, keys, vals = self._read(mail, with_vals=True)
+        new = self._add(mail, number, keys, vals)
+        return self._reply(mail, "ack", {"q": mail.meta["q"]}, not new)
+
+    def _pushpull(self, mail: Mail) -> list[tuple[int, Mail]]:
+        """A push whose answer is what a pull right after it sees: under BSP the rows of the rounds before."""
+        number, keys, vals = self._read(mail, with_vals=True)
+        new = self._add(mail, number, keys, vals)
+        return self._rows(mail, number, keys, new, {"a": True})
+
+    def _write(self, mail: Mail) -> list[tuple[int, Mail]]:
+        number, keys, vals = self._read(mail, with_vals=True)
+        new = self._senders.note_write(mail, whole(mail, "n"), whole(mail, "q"), None)
+        if new:
+            name = self.tables[number].name
+            if mail.kind == "init":
+                self.upstream.init(name, keys, vals)
+            else:
+                self.upstream.wait(self.upstream.set(keys, vals, table=name))
+            self._shelves[number].clear()
+        return self._reply(mail, "ack", {"q": mail.meta["q"]}, not new)
+
+    def _pull(self, mail: Mail) -> list[tuple[int, Mail]]:
+        number, keys, _ = self._read(mail, with_vals=False)
+        new = self._senders.note_pull(mail, whole(mail, "n") if "n" in mail.meta else 0, whole(mail, "q"))
+        return self._rows(mail, number, keys, new, {})
+
+    def _add(self, mail: Mail, number: int, keys, vals: np.ndarray) -> bool:
+        """Note a push; False when it came before."""
         clock = whole(mail, "c")
         new = self._senders.note_write(mail, whole(mail, "n"), whole(mail, "q"), clock)
         if new and clock != self.clock:
@@ -98,20 +128,10 @@ class Aggregator:
         if new:
             self._counts["pushes"] += 1
             self._sums[number].add(mail.src, whole(mail, "q"), keys, vals)
-        return self._reply(mail, "ack", {"q": mail.meta["q"]}, not new)
+        return new
 
-    def _init(self, mail: Mail) -> list[tuple[int, Mail]]:
-        number, keys, vals = self._read(mail, with_vals=True)
-        new = self._senders.note_write(mail, whole(mail, "n"), whole(mail, "q"), None)
-        if new:
-            self.upstream.init(self.tables[number].name, keys, vals)
-            self._shelves[number].clear()
-        return self._reply(mail, "ack", {"q": mail.meta["q"]}, not new)
-
-    def _pull(self, mail: Mail) -> list[tuple[int, Mail]]:
-        number, keys, _ = self._read(mail, with_vals=False)
+    def _rows(self, mail: Mail, number: int, keys, new: bool, more: dict) -> list[tuple[int, Mail]]:
         clock = whole(mail, "c")
-        new = self._senders.note_pull(mail, whole(mail, "n") if "n" in mail.meta else 0, whole(mail, "q"))
         if not new and clock < self._clocks.of[mail.src]:
             return []                                       # a worker that asks again has not gone on
         if clock != self.clock:
@@ -121,7 +141,7 @@ class Aggregator:
             self._counts["pulls"] += 1
             self._counts["rows_asked"] += len(keys)
         self._counts["rows_fetched"] += fetched
-        return self._reply(mail, "rows", {"q": mail.meta["q"]}, not new, [rows])
+        return self._reply(mail, "rows", {"q": mail.meta["q"], **more}, not new, [rows])
 
     def _clock(self, mail: Mail) -> list[tuple[int, Mail]]:
         news = self._rise() if self._clocks.advance(mail.src, whole(mail, "c")) else []
@@ -140,7 +160,8 @@ class Aggregator:
         return news + self._reply(mail, "bye", {}, again)
 
     _actions: dict[str, Callable] = {       # noqa: RUF012
-        "push": _push, "pull": _pull, "init": _init, "clock": _clock, "bye": _bye}
+        "push": _push, "pull": _pull, "pushpull": _pushpull, "init": _write, "set": _write, "clock": _clock,
+        "bye": _bye}
 
     # ---- upstream -------------------------------------------------------------------------------------------------
 
@@ -178,11 +199,11 @@ class Aggregator:
         needed = ("r" not in mail.meta) + with_vals
         if len(mail.tensors) != needed:
             raise Refused(f"a {mail.kind} brings {len(mail.tensors)} tensors; {needed} are needed (an aggregator "
-                          f"serves no worker with a cache: cache_rows=0)")
+                          f"serves no worker with a cache or with filters)")
         arrays = [as_array(tensor, "tensor") for tensor in mail.tensors]
         keys = range(mail.meta["r"][0], sum(mail.meta["r"])) if "r" in mail.meta else arrays[0]
         vals = arrays[-1] if with_vals else None
-        if vals is not None and vals.shape != (len(keys), self.tables[number].dim):
+        if vals is not None and (vals.dtype != np.float32 or vals.shape != (len(keys), self.tables[number].dim)):
             raise Refused(f"table {self.tables[number].name!r}: vals is {vals.dtype}{list(vals.shape)}; "
                           f"float32[{len(keys)}, {self.tables[number].dim}] is needed")
         return number, keys, vals

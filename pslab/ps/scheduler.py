@@ -22,11 +22,12 @@ The roles are those of Li et al. (OSDI 2014) and ps-lite, whose nodes meet at a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pslab.comm import Comm, Mail
 
-from .requests import Again
+from .requests import Again, Refused
 from .scheduler_barriers import GROUPS, Barriers, Call
 from .scheduler_beside import Beside
 from .scheduler_mail import ranges_of, table_lines
@@ -34,10 +35,6 @@ from .scheduler_status import Member, Status, status_of
 from .tables import TableConfig
 
 ROLES = ("worker", "server")
-
-
-class _Refused(Exception):
-    """Why a letter was not acted on."""
 
 
 class Scheduler:
@@ -53,9 +50,9 @@ class Scheduler:
     def __init__(self, num_workers: int, num_servers: int, tables: Sequence[TableConfig] = (), *,
                  rank: int, timeout_s: float | None = None, ranks: Iterable[int] = (),
                  status_every_s: float | None = None, groups: Iterable[str] = GROUPS):
-        for argument, value in (("num_workers", num_workers), ("num_servers", num_servers)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{argument}={value!r}; a whole number from 1 is needed")
+        for argument, count in (("num_workers", num_workers), ("num_servers", num_servers)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"{argument}={count!r}; a whole number from 1 is needed")
         for argument, value in (("timeout_s", timeout_s), ("status_every_s", status_every_s)):
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{argument}={value!r}; seconds above 0, or None, is needed")
@@ -85,9 +82,9 @@ class Scheduler:
         act = self._actions.get(mail.kind)
         try:
             if act is None:
-                raise _Refused(f"kind={mail.kind!r}; a scheduler takes {', '.join(self._actions)}")
+                raise Refused(f"kind={mail.kind!r}; a scheduler takes {', '.join(self._actions)}")
             return act(self, mail)
-        except _Refused as why:
+        except Refused as why:
             meta = {"k": mail.kind, "n": mail.meta.get("n", 0), "w": f"scheduler: {why}"}
             return [(mail.src, Mail(self.rank, "s.refused", meta))]
 
@@ -122,8 +119,9 @@ class Scheduler:
 
     def missing(self) -> str:
         """Who has not come, in words; '' when all have."""
-        few = [f"{need - len(self.of_role(role))} of {need} {role}{'s' * (need > 1)}"
-               for role, need in self.needed.items() if len(self.of_role(role)) < need]
+        here = {role: len(self.of_role(role)) for role in ROLES}
+        few = [f"{need - here[role]} of {need} {role}{'s' * (need > 1)}" for role, need in self.needed.items()
+               if here[role] < need]
         silent = [rank for rank in self._ranks if rank not in self.members and rank != self.rank]
         names = f" (not a word from rank{'s' * (len(silent) > 1)} {', '.join(map(str, silent))})" if silent else ""
         return " and ".join(few) + names if few else ""
@@ -142,21 +140,21 @@ class Scheduler:
     def _register(self, mail: Mail) -> list[tuple[int, Mail]]:
         role, life = mail.meta.get("role"), _whole(mail, "n")
         if role not in ROLES:
-            raise _Refused(f"role={role!r}; allowed: {', '.join(ROLES)}")
+            raise Refused(f"role={role!r}; allowed: {', '.join(ROLES)}")
         known = self.members.get(mail.src)
         if known is not None:
             self._check_life(known, life)
             if known.role != role:
-                raise _Refused(f"rank {mail.src} registered as {known.role} before, and as {role} now")
+                raise Refused(f"rank {mail.src} registered as {known.role} before, and as {role} now")
             if known.left_s is not None and life > known.incarnation:
-                raise _Refused(f"{role} {known.id} (rank {mail.src}) has left; servers take nothing from it any more")
+                raise Refused(f"{role} {known.id} (rank {mail.src}) has left; servers take nothing from it any more")
             if life > known.incarnation:
                 known.incarnation, known.came_s = life, self._now_s
                 self._barriers.forget(mail.src)
             return [self._welcome(known, Again)]
         here = self.of_role(role)
         if len(here) == self.needed[role]:
-            raise _Refused(f"rank {mail.src} is one {role} too many: {len(here)} of {self.needed[role]} are here, "
+            raise Refused(f"rank {mail.src} is one {role} too many: {len(here)} of {self.needed[role]} are here, "
                            f"at rank{'s' * (len(here) > 1)} {', '.join(map(str, here))}")
         self._check_tables(mail)
         self.members[mail.src] = Member(role, mail.src, life, self._now_s)
@@ -171,7 +169,7 @@ class Scheduler:
         member, group, number = self._member(mail), mail.meta.get("g"), _whole(mail, "b")
         if group not in self._groups or member.role not in GROUPS[group]:
             allowed = [name for name in self._groups if member.role in GROUPS[name]] or ["none"]
-            raise _Refused(f"a {member.role} of this job meets others in: {', '.join(allowed)}; not in {group!r}")
+            raise Refused(f"a {member.role} of this job meets others in: {', '.join(allowed)}; not in {group!r}")
         timeout_s = mail.meta.get("t")
         call = Call(mail.src, mail.meta.get("q", 0), self._now_s,
                     None if timeout_s is None else self._now_s + timeout_s)
@@ -184,7 +182,7 @@ class Scheduler:
 
     def _clocks_come(self, mail: Mail) -> list[tuple[int, Mail]]:
         if self._member(mail).role != "server":
-            raise _Refused(f"s.clocks from rank {mail.src}, which is no server")
+            raise Refused(f"s.clocks from rank {mail.src}, which is no server")
         self._clocks = {int(rank): entry for rank, entry in mail.meta["k"].items()}
         return self._tell_status()
 
@@ -211,8 +209,7 @@ class Scheduler:
 
     def _time_passed(self) -> list[tuple[int, Mail]]:
         out = self._barriers.time_passed(self._now_s, self._in_group, self._name)
-        late = self.timeout_s is not None and self._now_s >= self._began_s + self.timeout_s
-        if late and not self.complete and self.failed is None:
+        if not self.complete and self.failed is None and self._now_s >= self._began_s + (self.timeout_s or math.inf):
             here = ", ".join(f"{member.role} at rank {rank}" for rank, member in sorted(self.members.items()))
             self.failed = (f"rendezvous: {self.missing()} did not come within {self.timeout_s:g} s; "
                            f"registered: {here or 'nobody'}")
@@ -254,14 +251,14 @@ class Scheduler:
     def _member(self, mail: Mail) -> Member:
         member = self.members.get(mail.src)
         if member is None or not self.complete:
-            raise _Refused(f"{mail.kind} from rank {mail.src}, which did not register" if member is None else
+            raise Refused(f"{mail.kind} from rank {mail.src}, which did not register" if member is None else
                            f"{mail.kind} from rank {mail.src} before all have come: {self.missing()} missing")
         self._check_life(member, mail.meta.get("n", member.incarnation))
         return member
 
     def _check_life(self, member: Member, life: int) -> None:
         if life < member.incarnation:
-            raise _Refused(f"incarnation {life} of {member.role} at rank {member.rank} was replaced by "
+            raise Refused(f"incarnation {life} of {member.role} at rank {member.rank} was replaced by "
                            f"{member.incarnation}")
 
     def _check_tables(self, mail: Mail) -> None:
@@ -270,13 +267,13 @@ class Scheduler:
             return
         for mine, other in zip([*self._lines, "no further table"], [*theirs, "no further table"], strict=False):
             if mine != other:
-                raise _Refused(f"rank {mail.src} has other tables than the scheduler: {other!r} instead of {mine!r}")
+                raise Refused(f"rank {mail.src} has other tables than the scheduler: {other!r} instead of {mine!r}")
 
 
 def _whole(mail: Mail, name: str) -> int:
     value = mail.meta.get(name)
     if type(value) is not int or value < 0:
-        raise _Refused(f"{mail.kind} with {name}={value!r}; a whole number from 0 is needed")
+        raise Refused(f"{mail.kind} with {name}={value!r}; a whole number from 0 is needed")
     return value
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pslab.comm import Comm, Mail
 
-from .scheduler_mail import is_scheduling, post_all, table_lines
+from .scheduler_mail import is_scheduling, table_lines
 from .scheduler_status import ClockWatch
 from .server import KVServer
+from .serving import answer, begin, post_all
 from .tables import TableConfig
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Beside:
             if mail is not None:
                 self._watch.see(mail, now_s)
             was_done = self.server.done
-            post_all(self.comm, self.server.handle(mail, now_s))
+            answer(self.comm, self.server, mail)
             if self.server.done and not was_done:
                 self._schedule(Mail(self.comm.rank, "s.leave", {"n": 0}), now_s)
         elif mail is not None and not is_scheduling(mail):
@@ -62,6 +63,7 @@ class Beside:
             elif letter.kind == "s.nodes":
                 self.server = self.make_server(letter.meta["i"], len(letter.meta["s"]), letter.meta["w"])
                 self._watch = ClockWatch(self.server, self.tables, now_s)
+                begin(self.comm, self.server)
             elif letter.kind == "s.ask":
                 letters.extend(self.scheduler.handle(self._watch.letter(self.comm.rank, now_s), now_s))
             elif letter.kind == "s.refused":

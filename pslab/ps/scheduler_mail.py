@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pslab.comm import Comm, Mail
 
 from .partition import RangePartition
-from .requests import Again
 from .tables import TableConfig
 
 
@@ -43,13 +42,6 @@ class Sorted:
 def is_scheduling(mail: Mail) -> bool:
     """Whether a letter is one between a node and the scheduler."""
     return mail.kind.startswith("s.")
-
-
-def post_all(comm: Comm, letters: list[tuple[int, Mail]]) -> None:
-    """Post a state machine's answers."""
-    for dst, answer in letters:
-        again = {"retry": True} if isinstance(answer, Again) else {}
-        comm.post(dst, answer.kind, answer.meta, answer.tensors, **again)
 
 
 def ranges_of(tables: Sequence[TableConfig], num_servers: int) -> dict[str, list[int]]:

@@ -18,9 +18,10 @@ from pslab.comm import Comm, Mail
 
 from .retry import LONGEST, Outbox
 from .scheduler_barriers import GROUPS
-from .scheduler_mail import Sorted, is_scheduling, post_all, ranges_of, table_lines
+from .scheduler_mail import Sorted, is_scheduling, ranges_of, table_lines
 from .scheduler_status import ClockWatch, Status
 from .server import KVServer
+from .serving import answer, begin
 from .tables import TableConfig
 
 _STAY = 8           # as KVWorker: the scheduler is asked to stay for so many of the longest waits between two tries
@@ -66,14 +67,14 @@ class Node:
     def serve(self, server: KVServer) -> dict:
         """Answer mail until every worker said goodbye, as `pslab.ps.serve`, and the scheduler's questions besides."""
         self._watch, mail = ClockWatch(server, self.tables, self.comm.now()), None
+        begin(self.comm, server)
         while True:
-            now_s = self.comm.now()
             if mail is not None and is_scheduling(mail):
                 self._take(mail)
             else:
                 if mail is not None:
-                    self._watch.see(mail, now_s)
-                post_all(self.comm, server.handle(mail, now_s))
+                    self._watch.see(mail, self.comm.now())
+                answer(self.comm, server, mail)
                 if server.done:
                     return server.stats()
             waiting = self.mail.box or self._box.box

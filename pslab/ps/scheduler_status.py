@@ -117,7 +117,7 @@ class ClockWatch:
     """Reads the letters that a server gets, to tell the scheduler how far every worker is and since when."""
 
     def __init__(self, server, tables: list[TableConfig], now_s: float):
-        self.server, self.models = server, [table.consistency for table in tables]
+        self.models = sorted((table.consistency for table in tables), key=lambda model: model.staleness)
         self.clock = dict.fromkeys(server.workers, 0)
         self._since_s = dict.fromkeys(server.workers, now_s)
         self._gone: set[int] = set()
@@ -137,9 +137,13 @@ class ClockWatch:
         return Mail(rank, "s.clocks", {"k": told})
 
     def _waits_for(self, worker: int) -> list[int]:
-        """A worker that may not begin its round by the smallest clock waits for those whose clock forbids it."""
-        clock = self.clock[worker]
-        if worker in self._gone or all(model.may_read(clock, self.server.min_clock) for model in self.models):
-            return []
-        return [other for other, theirs in self.clock.items() if other not in self._gone
-                and not all(model.may_read(clock, theirs) for model in self.models)]
+        """A worker that may not begin its round waits for those whose clocks forbid it.
+
+        By the smallest clock of those here; with b backup workers by the smallest of the K - b that are furthest.
+        """
+        clock, here = self.clock[worker], {rank: of for rank, of in self.clock.items() if rank not in self._gone}
+        for model in self.models:
+            counted = sorted(here.values())[max(0, len(here) - max(1, len(self.clock) - model.backup)):]
+            if worker in here and not model.may_read(clock, counted[0]):
+                return [other for other, theirs in here.items() if not model.may_read(clock, theirs)]
+        return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pslab.comm import Comm
+from pslab.comm import Comm, Mail
 
 from .requests import Again
 from .server import KVServer
@@ -10,16 +10,32 @@ from .server import KVServer
 
 def serve(comm: Comm, server: KVServer) -> dict:
     """Answer mail until every worker said goodbye; gives the server's `stats()`."""
-    mail, give = None, {"give": True} if comm.shares_memory else {}
-    if give:
-        server.answer_from(comm.empty)
+    mail = None
+    begin(comm, server)
     while True:
-        for dst, answer in server.handle(mail, comm.now()):
-            again = {"retry": True} if isinstance(answer, Again) else {}
-            comm.post(dst, answer.kind, answer.meta, answer.tensors, **again, **give)
-        if mail is not None:
-            mail.release()
+        answer(comm, server, mail)
         if server.done:
             return server.stats()
         due_s = server.next_deadline_s()
         mail = comm.poll(None if due_s is None else max(0.0, due_s - comm.now()))
+
+
+def begin(comm: Comm, server: KVServer) -> None:
+    """To be called once, before the first `answer`."""
+    if comm.shares_memory:
+        server.answer_from(comm.empty)
+
+
+def answer(comm: Comm, server: KVServer, mail: Mail | None) -> None:
+    """Let the server act on one letter (None: only time has passed), and post its answers."""
+    post_all(comm, server.handle(mail, comm.now()), give=comm.shares_memory)
+    if mail is not None:
+        mail.release()
+
+
+def post_all(comm: Comm, letters: list[tuple[int, Mail]], give: bool = False) -> None:
+    """Post the answers (dst, mail) of a state machine. give: their tensors are in nobody else's hands."""
+    options = {"give": True} if give else {}
+    for dst, letter in letters:
+        again = {"retry": True} if isinstance(letter, Again) else {}
+        comm.post(dst, letter.kind, letter.meta, letter.tensors, **again, **options)
