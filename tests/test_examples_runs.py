@@ -8,6 +8,7 @@ from pslab.comm import Link, SimWorld
 from pslab.examples import EXAMPLES, LocalTables, mode_of, name_of, run_example
 from pslab.models import sparse_batch
 from pslab.ps import ASP, BSP, EASGD, SGD, SSP, BoundedDelay, TableConfig
+from pslab.ps.history import check
 
 FAST = Link(latency_s=1e-9, bandwidth_Bps=1e15)
 
@@ -99,6 +100,29 @@ def test_every_mode_ends_with_every_round(mode):
     assert seconds == sorted(seconds)
     assert 0 < seconds[-1] <= result.seconds + 2e-5, "the server hears of the last clock a latency later"
     assert result.curve[-1].metric == example.score(result.rows) < result.curve[0].metric
+
+
+@pytest.mark.parametrize(("mode", "stricter"), [("bsp", None), ("ssp:2", SSP(1)), ("asp", SSP(3)), ("delay:1", SSP(3))])
+def test_a_recorded_run_kept_its_promise(mode, stricter):
+    """Proved of the operations: what each pull saw, and with a slow worker that the model's freedom was used."""
+    example = logistic(rows=180, batch=30, epochs=1)
+    history = run_example(example, workers=3, servers=2, consistency=mode, pace=slow_last, record=True).history
+    findings = check(history, mode_of(mode), reached=mode in ("bsp", "ssp:2"))
+    assert list(findings) == []
+    assert findings.facts["final"] > 0
+    if stricter is not None:
+        assert list(check(history, stricter)) != []
+
+
+def test_nothing_is_recorded_unasked():
+    assert run_example(mlp(epochs=1), workers=2).history is None
+    with pytest.raises(ValueError, match="record=True with servers=0"):
+        run_example(mlp(), workers=1, servers=0, record=True)
+
+
+def test_a_recorded_run_of_processes():
+    history = run_example(logistic(rows=60, batch=20), world="process", workers=2, servers=1, record=True).history
+    assert list(check(history, BSP(), reached=True)) == []
 
 
 def test_rounds_of_a_curve_are_batches_done():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pslab.comm import Run
+from pslab.ps.history import History
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ExampleResult:
 
     clocks_s: for every worker the times at which its rounds began and ended, (rounds + 1) seconds since the start.
     baselines: the metric of models that know less. Seconds are virtual where world is "sim", else real. mode: BSP,
-    SSP(3), ...; "one process" where there are no servers.
+    SSP(3), ...; "one process" where there are no servers. history: every operation, where the run was to be recorded.
     """
 
     example: str
@@ -44,6 +45,7 @@ class ExampleResult:
     clocks_s: list[list[float]] = field(repr=False)
     baselines: dict[str, float]
     run: Run = field(repr=False)
+    history: History | None = field(default=None, repr=False)
 
     @property
     def value(self) -> float:

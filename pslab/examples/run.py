@@ -20,6 +20,7 @@ import numpy as np
 
 from pslab.comm import Comm, Link, ProcessWorld, SimWorld
 from pslab.ps import EASGD, Consistency, KVServer, KVWorker, serve
+from pslab.ps.history import History, Recorder, ServerLog
 
 from .example import Example, Pace
 from .local import LocalTables
@@ -40,6 +41,7 @@ class Plan:
     pace: Pace | None
     take: Callable[[Comm, float], None] | None
     every: int
+    record: bool = False
 
     def __post_init__(self):
         for argument, value, least in (("workers", self.workers, 1), ("servers", self.servers, 0)):
@@ -47,6 +49,8 @@ class Plan:
                 raise ValueError(f"{argument}={value!r}; a whole number from {least} is needed")
         if not self.servers and self.workers > 1:
             raise ValueError(f"servers=0 with workers={self.workers}; one process without servers is workers=1")
+        if self.record and not self.servers:
+            raise ValueError("record=True with servers=0; a history is one of requests to servers")
         if isinstance(self.consistency, EASGD):
             raise ValueError(f"consistency={self.consistency!r}; EASGD trains a model of its own on every worker, see "
                              f"pslab.ps.ElasticAverage: these programs push gradients")
@@ -59,15 +63,17 @@ class Plan:
 def run_example(example: Example, *, world="sim", workers: int = 2, servers: int = 1,
                 consistency: Consistency | str = "bsp", pace: Pace | None = None,
                 take: Callable[[Comm, float], None] | None = None, points: int = 40, link: Link | None = None,
-                trace: bool = False, timeout_s: float = 60.0) -> ExampleResult:
+                trace: bool = False, record: bool = False, timeout_s: float = 60.0) -> ExampleResult:
     """Train `example` with K workers and S servers; servers=0 is one process alone.
 
     world: "sim", "process", or a world of K + S ranks. consistency: an object of pslab.ps, or "bsp", "ssp:3", "asp".
     pace: (rank, round) -> seconds that a worker computes in the round; None: row_s of the example times its rows.
     take: how that time is taken, take(comm, seconds); None: comm.compute, which is virtual time and nothing elsewhere.
-    points: about how many points the curve has. link, trace: of the simulator that "sim" makes.
+    points: about how many points the curve has. link, trace: of the simulator that "sim" makes. record: keep every
+    operation, for pslab.ps.history.check (servers are needed).
     """
-    plan = Plan(workers, servers, mode_of(consistency), pace, take, max(1, round(example.rounds / max(points, 1))))
+    plan = Plan(workers, servers, mode_of(consistency), pace, take, max(1, round(example.rounds / max(points, 1))),
+                record)
     if isinstance(world, str) and world not in WORLDS:
         raise ValueError(f"world={world!r}; allowed: {', '.join(WORLDS)}, or a world object")
     if world == "process":
@@ -87,17 +93,19 @@ def example_program(comm: Comm, example: Example, plan: Plan) -> dict:
     if not plan.servers:
         return _alone(comm, LocalTables(tables), example, plan)
     if comm.rank >= plan.workers:
-        server = KVServer(tables, comm.rank - plan.workers, plan.servers, range(plan.workers))
+        log = ServerLog() if plan.record else None
+        server = KVServer(tables, comm.rank - plan.workers, plan.servers, range(plan.workers), recorder=log)
         watched = Watched(server, tables, plan.workers, plan.every)
         comm.barrier()
         began_s = comm.now()
         stats = serve(comm, watched)
-        return {"copies": watched.finish(), "began_s": began_s, "stats": stats}
-    kv = KVWorker(comm, range(plan.workers, plan.world_size), tables)
+        return {"copies": watched.finish(), "began_s": began_s, "stats": stats, "log": log and log.part()}
+    log = Recorder() if plan.record else None
+    kv = KVWorker(comm, range(plan.workers, plan.world_size), tables, recorder=log)
     comm.barrier()                                      # time starts when all are ready
     with kv:
         losses, times_s = _work(comm, kv, example, plan)
-    return {"losses": losses, "times_s": times_s, "stats": kv.stats()}
+    return {"losses": losses, "times_s": times_s, "stats": kv.stats(), "log": log and log.part()}
 
 
 def _work(comm: Comm, kv, example: Example, plan: Plan, after_round: Callable[[], None] = lambda: None):
@@ -124,7 +132,7 @@ def _alone(comm: Comm, kv: LocalTables, example: Example, plan: Plan) -> dict:
     began_s = comm.now()
     keep()
     losses, times_s = _work(comm, kv, example, plan, keep)
-    return {"losses": losses, "times_s": times_s, "copies": copies, "began_s": began_s, "stats": {}}
+    return {"losses": losses, "times_s": times_s, "copies": copies, "began_s": began_s, "stats": {}, "log": None}
 
 
 def _run(world, kind: str, example: Example, plan: Plan, timeout_s: float) -> ExampleResult:
@@ -148,4 +156,5 @@ def _run(world, kind: str, example: Example, plan: Plan, timeout_s: float) -> Ex
         mode=name_of(plan.consistency) if plan.servers else "one process", world=kind, curve=points, rows=rows,
         losses=[sum(sums) / size for sums, size in zip(zip(*[worker["losses"] for worker in workers]), example.sizes)],
         clocks_s=[[after - began_s for after in worker["times_s"]] for worker in workers],
-        baselines=example.baselines(), run=run)
+        baselines=example.baselines(), run=run,
+        history=History.of([rank["log"] for rank in run.results]) if plan.record else None)
