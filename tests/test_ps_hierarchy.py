@@ -6,7 +6,7 @@ import torch
 
 from pslab.comm import Faults, Mail, ProcessWorld, Racks, SimWorld
 from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, Integers, KVServer, KVWorker, TableConfig, serve
-from pslab.ps.hierarchy import Aggregator, hierarchy, serve_aggregator
+from pslab.ps.hierarchy import Aggregator, cluster_of_racks, serve_aggregator
 from pslab.ps.hierarchy_rows import Shelf, Sums
 
 DENSE = TableConfig("dense", 3, 11, rule=SGD(0.5), init=Integers(-9, 10, seed=1))
@@ -55,7 +55,7 @@ def flat(comm, racks, servers, number, same_keys):
 
 
 def by_rack(comm, racks, servers, number, same_keys, retry_s=None):
-    return hierarchy(comm, train, TABLES, racks, servers, args=(number, same_keys), retry_s=retry_s, at_end=ends)
+    return cluster_of_racks(comm, train, TABLES, racks, servers, args=(number, same_keys), retry_s=retry_s, at_end=ends)
 
 
 def ranks_of(g, racks, S, aggregators):
@@ -134,7 +134,7 @@ def leaver(comm, kv):
 
 
 def test_a_worker_that_leaves_early_counts_and_holds_nobody_up():
-    run = SimWorld(5).run(lambda comm: hierarchy(comm, leaver, TABLES, [[0, 1, 2, 3]], [4], at_end=ends))
+    run = SimWorld(5).run(lambda comm: cluster_of_racks(comm, leaver, TABLES, [[0, 1, 2, 3]], [4], at_end=ends))
     first = torch.from_numpy(DENSE.initial_rows())
     steps = [0, 2 + 3 + 4, 2 + 3 + 4 + 3 + 4]
     for worker in (2, 3):
@@ -153,7 +153,7 @@ def setter(comm, kv):
 
 
 def test_init_and_set_go_through_and_rows_fetched_before_are_forgotten():
-    run = SimWorld(4).run(lambda comm: hierarchy(comm, setter, TABLES, [[0, 1, 2]], [3]))
+    run = SimWorld(4).run(lambda comm: cluster_of_racks(comm, setter, TABLES, [[0, 1, 2]], [3]))
     for worker in (1, 2):
         rows = run.results[worker]
         assert rows[[0, 2]].tolist() == [[1, 2], [3, 4]]
@@ -235,8 +235,8 @@ def test_the_shelf_fetches_each_row_once():
     (lambda: Aggregator([TableConfig("t", 1, 4, dtype="bfloat16")], [1], None, 0), "dtype='bfloat16'"),
     (lambda: Aggregator(TABLES, [], None, 0), r"workers=\[\]"),
     (lambda: Aggregator(TABLES, [1, 1], None, 0), r"workers=\[1, 1\]"),
-    (lambda: SimWorld(3).run(lambda comm: hierarchy(comm, train, TABLES, [[0, 1]], [1])), r"racks=\[\[0, 1\]\]"),
-    (lambda: SimWorld(3).run(lambda comm: hierarchy(comm, train, TABLES, [[0], [1]], [2])), "an aggregator and a work"),
+    (lambda: SimWorld(3).run(lambda comm: cluster_of_racks(comm, train, TABLES, [[0, 1]], [1])), r"racks=\[\[0, 1\]\]"),
+    (lambda: SimWorld(3).run(lambda comm: cluster_of_racks(comm, train, TABLES, [[0], [1]], [2])), "and a worker are"),
 ])
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):

@@ -5,10 +5,10 @@
        ...      clock()                ...                       consistency what a pull may see
                                                                  init        what a row is before its first push
 
-Read on: consistency.py (BSP, SSP, ASP, ...) and clocks.py; history.py (a run, judged by its model); retry.py and
-dedup.py (letters that are lost or come twice); cache.py and cached.py (rows that a worker keeps). Sources: Li et al.,
-"Scaling Distributed Machine Learning with the Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al.
-(NIPS 2013) for SSP and reads by age.
+Read on: scheduler_cluster.py (a job from its roles), hierarchy.py (racks); consistency.py (BSP, SSP, ASP, ...) and
+clocks.py; history.py (a run, judged by its model); retry.py and dedup.py (letters that are lost or come twice);
+cache.py and cached.py (rows that a worker keeps); filters/ (fewer bytes); regroup.py (other servers). Sources: Li et al., "Scaling Distributed Machine Learning with the
+Parameter Server" (OSDI 2014) for keys, ranges and servers; Ho et al. (NIPS 2013) for SSP and reads by age.
 
     def program(comm, tables, num_workers):
         if comm.rank >= num_workers:                               # workers come first, then the servers
@@ -24,9 +24,11 @@ from .consistency import ASP, BSP, EASGD, SSP, BoundedDelay, Consistency, consis
 from .elastic import ElasticAverage, elastic_step, stable_alpha
 from .export import merge_state_dicts
 from .filters import KeyCaching, SignificantlyModified, ValueCompression
+from .hierarchy import Aggregator, cluster_of_racks, serve_aggregator
 from .init import Init, Integers, Uniform, Zeros
 from .partition import ConsistentHash, HashPartition, Partition, RangePartition, move_rows, movement_plan
 from .per_range import PerRange
+from .regroup import regroup
 from .rules import FTRL, SGD, AdaGrad, Adam, Custom, Momentum, RMSProp, RowWiseAdaGrad, Rule
 from .scheduler import Scheduler, serve_scheduler
 from .scheduler_cluster import cluster
@@ -38,9 +40,10 @@ from .tables import TableConfig
 from .vector_clock import RangeClocks, VectorClock
 from .worker import KVWorker
 
-__all__ = ["ASP", "BSP", "EASGD", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "BoundedDelay", "Consistency",
+__all__ = ["ASP", "BSP", "EASGD", "FTRL", "SGD", "SSP", "AdaGrad", "Adam", "Aggregator", "BoundedDelay", "Consistency",
            "ConsistentHash", "Custom", "ElasticAverage", "HashPartition", "Init", "Integers", "KVServer", "KVWorker",
            "KeyCaching", "Momentum", "Node", "Partition", "PerRange", "RMSProp", "RangeClocks", "RangePartition",
            "RowWiseAdaGrad", "Rule", "Scheduler", "SignificantlyModified", "Status", "TableConfig", "Uniform",
-           "ValueCompression", "VectorClock", "Zeros", "cluster", "consistency_of", "elastic_step", "join",
-           "merge_state_dicts", "move_rows", "movement_plan", "serve", "serve_scheduler", "stable_alpha"]
+           "ValueCompression", "VectorClock", "Zeros", "cluster", "cluster_of_racks", "consistency_of", "elastic_step",
+           "join", "merge_state_dicts", "move_rows", "movement_plan", "regroup", "serve", "serve_aggregator",
+           "serve_scheduler", "stable_alpha"]

@@ -231,9 +231,9 @@ def serve_aggregator(comm: Comm, tables: Sequence[TableConfig], workers: Sequenc
         mail = requests.poll(None if due_s is None else max(0.0, due_s - comm.now()))
 
 
-def hierarchy(comm: Comm, work: Callable, tables: Sequence[TableConfig], racks: Sequence[Sequence[int]],
-              servers: Sequence[int], *, args: Sequence = (), retry_s: float | None = None,
-              at_end: Callable | None = None):
+def cluster_of_racks(comm: Comm, work: Callable, tables: Sequence[TableConfig], racks: Sequence[Sequence[int]],
+                     servers: Sequence[int], *, args: Sequence = (), retry_s: float | None = None,
+                     at_end: Callable | None = None):
     """Play this rank's part in a job of racks; on a worker gives what work(comm, kv, *args) returned.
 
     racks     ranks of each: the first is its aggregator, the others are its workers (at least one)
