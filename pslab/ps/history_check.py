@@ -13,6 +13,7 @@
     delay       BoundedDelay: nothing of iteration t begins before the worker's own requests up to t - tau - 1 ended
     clock       a worker's clock counts its calls of clock(): 0, 1, 2, ...
     final       at the end every push is in its rows exactly once; with backup workers: or was dropped for good
+    set         nothing that ended before a set began is beside it in a row
     ranges      clocks of ranges that a server kept are those of the pushes
     reached     (asked for) somebody was as far ahead as the model allows: a stricter model in disguise never is
     fresh       (asked for) a pull sees every push that was acknowledged before the pull began: steps on arrival

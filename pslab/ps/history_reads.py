@@ -67,6 +67,9 @@ class Read:
         self._missing(writes, earlier, own, fresh, final)
         for one in self.sets:
             self._outdated(one, writes)
+            for other in self.known.values():
+                self.findings.judge("set", not overwritten(other, one, self.model), lambda one=one: f"nothing from "
+                                    f"before {name(one)}", lambda other=other: name(other), **self.where)
 
     def monotonic(self, held: dict) -> None:
         """held: the writes that this worker's pulls saw that had ended before this one began."""
@@ -150,6 +153,11 @@ class Read:
                                     lambda: f"{name(one)}, from before it", **self.where)
 
 
+def overwritten(other: Op, one: Op, model) -> bool:
+    """Whether a write cannot be there beside a set; what waits for its round becomes a step after it."""
+    return other is not one and other.ended_by(one.start_s) and not (other.kind == "push" and model.in_rounds)
+
+
 def promises_own(model, may_overtake: bool) -> bool:
     """Whether a pull must see its worker's earlier pushes."""
     if model.in_rounds:
@@ -193,6 +201,12 @@ def _judge_final(table: str, model, writes: dict, final: dict, findings) -> None
             findings.judge("final", times == 1 or (not times and excused), f"{name(op)} once at the end",
                            "it is lost" if not times else f"it is in the row {times} times",
                            worker=op.worker, clock=op.clock, **where)
+        for one in sets:
+            for op in ops:
+                gone = overwritten(op, one, model.at(key) if hasattr(model, "at") else model)
+                findings.judge("set", not gone or (op.worker, op.number) not in seen,
+                               lambda one=one: f"nothing from before {name(one)} at the end",
+                               lambda op=op: f"it is {name(op)}", **where)
         for write in seen:
             findings.judge("final", any(write == (op.worker, op.number) for op in ops), "only pushes that were made",
                            lambda write=write: f"push {write[1]} of worker {write[0]}, which there is not", **where)
