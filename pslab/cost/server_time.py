@@ -100,7 +100,7 @@ def least_servers(elements: int, K: int, *, within: float = 0.05, bandwidth_Bps:
         return step_s(elements, K, S, **more)
 
     # The longest message has q = ceil(P/S) elements; of the S with equal q the first is the best and the least.
-    root = isqrt(elements)
+    root = min(isqrt(elements) + 1, elements)           # S or q is not above it
     first = {*range(1, root + 1), *(-(-elements // q) for q in range(1, root + 1))}
     times = {S: seconds(S) for S in sorted(first)}
     floor_s = min(times.values())
