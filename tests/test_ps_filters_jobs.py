@@ -23,6 +23,7 @@ from pslab.ps import (
 )
 from pslab.ps.filters import KeyCaching, SignificantlyModified, ValueCompression
 from pslab.ps.filters.key_caching import KeyLists
+from pslab.ps.hierarchy import serve_aggregator
 
 ROWS, DIM, ROUNDS = 1000, 2, 10
 KEYS = np.sort(np.random.default_rng(0).permutation(ROWS)[:300])
@@ -172,6 +173,26 @@ def test_filters_of_one_table_leave_the_other_alone():
     assert bytes_of(one, 1)[:2] == (4 * 8 * n + 2 * 8, 3 * 4 * DIM * n + 3 * 2 * DIM * n)
     assert list(one.results[0][1]) == ["u"]
     assert neither.results[0][1] == {}
+
+
+def test_the_aggregator_of_a_rack_knows_filters_too():
+    """Two workers of one rack: inside it letters are filtered, what is computed is the same."""
+    table = TableConfig("t", DIM, ROWS, rule=SGD(1.0))
+
+    def program(comm, filters):
+        if comm.rank == 0:
+            return serve_aggregator(comm, [table], [1, 2], [3])
+        if comm.rank == 3:
+            return serve(comm, KVServer([table], 0, 1, [0], 3))
+        with KVWorker(comm, [0], [table], filters=filters) as kv:
+            return torch.stack(pull_and_push(comm, kv))
+    plain, filtered = (SimWorld(4).run(program, filters) for filters in ([], [KeyCaching(), ValueCompression("fp16")]))
+    assert torch.equal(plain.results[1], filtered.results[1])
+    n = len(KEYS)
+    assert plain.ledger.link(1, 0, "keys") == 8 * n * 2 * ROUNDS
+    assert filtered.ledger.link(1, 0, "keys") == 8 * n + 8 * (2 * ROUNDS - 1)
+    for link in ((1, 0), (0, 2)):
+        assert filtered.ledger.link(*link, "vals") * 2 == plain.ledger.link(*link, "vals") == 4 * DIM * n * ROUNDS
 
 
 # ---- gradients that are held back -----------------------------------------------------------------------------------

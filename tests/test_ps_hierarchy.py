@@ -248,7 +248,7 @@ def test_refusals(call, message):
     (Mail(1, "dance", {}), "an aggregator takes push, pull, pushpull, init, set, clock, bye"),
     (Mail(1, "pull", {"t": 2, "q": 1, "c": 0, "r": [0, 1]}), "table number 2; this aggregator has tables 0..1"),
     (Mail(1, "pull", {"t": 0, "q": 1, "c": 1, "r": [0, 1]}), "pull at clock 1 of worker 1; the rack's round is 0"),
-    (Mail(1, "pull", {"t": 0, "q": 1, "c": 0}, [torch.tensor([1]), torch.tensor([1])]), "cache or with filters"),
+    (Mail(1, "pull", {"t": 0, "q": 1, "c": 0}, [torch.tensor([1]), torch.tensor([1])]), "no worker with a cache"),
     (Mail(1, "push", {"t": 0, "q": 1, "n": 0, "c": 1, "r": [0, 1]}, [torch.ones(1, 3)]), "push stamped 1"),
     (Mail(1, "push", {"t": 0, "q": 1, "n": 0, "c": 0, "r": [0, 2]}, [torch.ones(1, 3)]), "float32[2, 3] is needed"),
 ])

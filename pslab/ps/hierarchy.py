@@ -24,6 +24,7 @@ import numpy as np
 from pslab.comm import Comm, Mail
 
 from .clocks import GONE, Clocks
+from .filters import ServerEnd
 from .hierarchy_rows import Shelf, Sums
 from .keys import as_array
 from .requests import Again, Refused, whole
@@ -54,7 +55,7 @@ class Aggregator:
                 raise ValueError(f"table {table.name!r}: dtype={table.dtype!r}; an aggregator adds float32")
         self.upstream, self.rank, self.clock = upstream, rank, 0
         self._clocks = Clocks(self.workers)
-        self._senders = Senders(self.workers, self._clocks)
+        self._senders, self._filters = Senders(self.workers, self._clocks), ServerEnd(rank)
         self._sums = [Sums() for _ in self.tables]
         self._shelves = [Shelf(table.dim) for table in self.tables]
         self._now_s, self._stay_until_s = 0.0, {}
@@ -65,6 +66,9 @@ class Aggregator:
         self._now_s = now_s
         if mail is None:
             return []
+        return self._filters.handle(mail, self._act)
+
+    def _act(self, mail: Mail) -> list[tuple[int, Mail]]:
         try:
             if mail.src not in self.workers:
                 raise Refused(f"rank {mail.src} is no worker of this rack; its workers are {self.workers}")
@@ -199,7 +203,7 @@ class Aggregator:
         needed = ("r" not in mail.meta) + with_vals
         if len(mail.tensors) != needed:
             raise Refused(f"a {mail.kind} brings {len(mail.tensors)} tensors; {needed} are needed (an aggregator "
-                          f"serves no worker with a cache or with filters)")
+                          f"serves no worker with a cache)")
         arrays = [as_array(tensor, "tensor") for tensor in mail.tensors]
         keys = range(mail.meta["r"][0], sum(mail.meta["r"])) if "r" in mail.meta else arrays[0]
         vals = arrays[-1] if with_vals else None
