@@ -43,3 +43,28 @@ def test_keys_of_all_bits_are_sorted_without_comparing_them(monkeypatch):
     monkeypatch.setattr(np, "argsort", argsort)
     distinct(np.random.default_rng(0).integers(-2**63, 2**63 - 1, 20_000))
     assert seen == [np.uint16] * 4
+
+
+@pytest.mark.parametrize("rows", [1000, 100_000, None])
+def test_a_pull_from_one_server_is_not_sorted_and_costs_the_same_bytes(rows, monkeypatch):
+    """Every key once, each row where it was asked for; without an end to the table, or with more servers, in order."""
+    from pslab.comm import SimWorld
+    from pslab.ps import ASP, SGD, KVServer, KVWorker, TableConfig, Uniform, keys, serve
+    table = TableConfig("t", 2, rows, SGD(1.0), ASP(), init=Uniform(1.0, seed=3))
+    rng, sorts = np.random.default_rng(4), []
+    sort = keys._stable_order
+    monkeypatch.setattr(keys, "_stable_order", lambda asked: sorts.append(len(asked)) or sort(asked))
+    asked = [rng.integers(0, 1000, 700), rng.permutation(1000)[:500], np.arange(300), np.full(400, 7)]
+
+    def program(comm, servers):
+        if comm.rank:
+            return serve(comm, KVServer([table], comm.rank - 1, servers, [0]))
+        with KVWorker(comm, range(1, 1 + servers), [table]) as kv:
+            pulls = [kv.pull(wanted, "t") for wanted in asked]
+            return [kv.wait(pull).numpy().copy() for pull in reversed(pulls)][::-1]
+    for servers in (1, 2):
+        sorts.clear()
+        run = SimWorld(1 + servers).run(program, servers)
+        assert all(np.array_equal(got, table.initial_rows(wanted)) for got, wanted in zip(run.results[0], asked))
+        assert run.ledger.total("keys") == 8 * sum(len(set(wanted.tolist())) for wanted in asked)
+        assert sorts == ([] if servers == 1 and rows else [700, 500, 400])

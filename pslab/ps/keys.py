@@ -100,6 +100,18 @@ def distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return in_order[new], inverse
 
 
+def distinct_unsorted(keys: np.ndarray, scratch: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """As distinct, the keys in the order in which each stands last; a third of the time, for want of sorting.
+
+    scratch: (R,) int32 for keys of 0..R-1, whatever it holds.
+    """
+    numbers = np.arange(len(keys), dtype=np.int32)
+    scratch[keys] = numbers                     # of equal keys, the last one's number stays
+    last = scratch.take(keys)
+    kept = last == numbers
+    return (keys, None) if kept.all() else (keys[kept], (np.cumsum(kept) - 1).take(last))
+
+
 def sum_equal(keys: np.ndarray, vals: np.ndarray, empty=np.empty) -> tuple[np.ndarray, np.ndarray]:
     """(distinct keys ascending (u,), sums of the rows of equal keys (u, dim)), added in the order they stand in.
 

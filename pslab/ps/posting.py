@@ -15,12 +15,16 @@ from pslab.comm import Comm
 
 from .dtypes import stored, to_wire
 from .inbox import Inbox
-from .keys import take_keys
+from .keys import distinct, distinct_unsorted, take_keys
 from .partition import Partition
 from .retry import Outbox
 from .tables import TableConfig
 
 COUNTS = ("inits", "sets", "pulls", "pushes", "keys_out_bytes", "keys_in_bytes", "vals_out_bytes", "vals_in_bytes")
+
+
+_MANY = 256                     # from so many keys on, a pull's are told apart without sorting them
+_SCRATCH_ROWS = 1 << 22         # in tables of at most so many rows: it takes 4 bytes a row
 
 
 class Table(NamedTuple):
@@ -39,6 +43,19 @@ class Poster:
         self.comm, self.servers, self.incarnation, self.window = comm, servers, incarnation, window
         self.outbox, self.inbox, self.counts = outbox, inbox, counts
         self.last = 0                                           # the last timestamp given
+        self._scratch: dict[str, np.ndarray] = {}
+
+    def distinct(self, table: Table, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """As keys.distinct, for a pull; in no order where one server has all keys, so that none is needed.
+
+        A filter knows lists of keys again, so through filters pulls and pushes bring them in the same order.
+        """
+        num_rows, filtered = table.config.num_rows, self.outbox.comm is not self.comm
+        if filtered or len(self.servers) > 1 or num_rows is None or num_rows > _SCRATCH_ROWS or len(keys) < _MANY:
+            return distinct(keys)
+        if table.config.name not in self._scratch:
+            self._scratch[table.config.name] = np.empty(num_rows, np.int32)
+        return distinct_unsorted(keys, self._scratch[table.config.name])
 
     def begin(self) -> int:
         """A new timestamp, as soon as the window has room."""

@@ -134,7 +134,7 @@ class KVWorker:
         memory = None if out is None else target_of(out, shape, table, config.dtype)
         self._stats[table]["pulls"] += 1
         if isinstance(keys, range) or table not in self._caches:
-            keys, inverse = (keys, None) if isinstance(keys, range) else distinct(keys)
+            keys, inverse = (keys, None) if isinstance(keys, range) else self._poster.distinct(target, keys)
             pieces = [(server, at, take_keys(keys, at), []) for server, at in partition.split(keys)]
             pull = PendingPull(shape, len(keys), inverse, out, memory, len(pieces), config.dtype)
         else:
