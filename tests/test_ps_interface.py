@@ -206,6 +206,16 @@ def test_a_window_bounds_the_requests_without_an_answer(window):
     assert np.array_equal(rows, first)
 
 
+def test_clock_waits_for_the_acknowledgements_of_own_writes_and_not_for_pulls():
+    for ask, waits in ((lambda kv: kv.push([1], ones(1), "t"), True), (lambda kv: kv.set([1], ones(1), "t"), True),
+                       (lambda kv: kv.pushpull([1], ones(1), "t"), True), (lambda kv: kv.pull([1], "t"), False)):
+        def work(kv, ask=ask):
+            ask(kv)
+            kv.clock()
+            return round(kv.comm.now() * 1e3)
+        assert only(work, table(), 2, link=LATE)[0] == (2 if waits else 0)
+
+
 def test_a_window_of_one_ends_in_every_mode_where_pulls_wait_for_others():
     for model in MODELS:
         def program(comm, model=model):

@@ -43,9 +43,7 @@ class IdIndex:
         """(n,) rows of the keys, -1 for those that are not here; keys (n,) int64."""
         at, mixed = self._first(keys)
         rows = self._table.take(at)
-        missed = self._ids.all.take(rows, mode="clip") != keys
-        missed |= rows < 0                                      # -1 was clipped to row 0, whose key this may be
-        left = missed.nonzero()[0]
+        left = (self._ids.all.take(rows, mode="clip") != keys).nonzero()[0]      # -1 is looked up as 0, and stays -1
         if not left.size:
             return rows
         met = rows[left]
@@ -56,7 +54,7 @@ class IdIndex:
         while left.size:
             at = (at + stride) & mask
             met = self._table.take(at)
-            hit = (self._ids.all.take(met, mode="clip") == keys) & (met >= 0)
+            hit = self._ids.all.take(met, mode="clip") == keys
             rows[left[hit]] = met[hit]
             on = ((met >= 0) & ~hit).nonzero()[0]
             left, at, keys, stride = left[on], at[on], keys[on], stride[on]
