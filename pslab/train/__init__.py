@@ -1,4 +1,4 @@
-"""Training one model by four strategies: alone, by all-reduce, on servers, and the hybrid of both.
+"""Training one model: alone, by all-reduce, on servers, by the hybrid of both; and without waiting for each other.
 
     Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
               └── train_program on every rank: Trainer on workers, KVServer on servers
@@ -7,8 +7,11 @@
     compare_feeding(...)                    data servers against a partitioned data set, in bytes and in time
     allreduce_sgd(comm, model, loss_sum, batches, lr=0.1)       any model: mini-batch SGD with an all-reduce, alone
 
-    Pace                                    how long a worker computes at a step: straggler profiles (spend: takes it)
-    schedule(seconds, staleness)            who computes when under BSP, SSP and ASP, and how stale each update is
+    Pace, spend                             how long a worker computes at a step: straggler profiles
+    Downpour, Compensated, Hogwild          asynchronous strategies of any model; WatchedServer: how stale is a push?
+    run_race, run_hogwild                   real servers, rings and shared memory side by side, on a small Task
+    schedule ──> replay ──> straggler_grid, best_rates      the same without messages: who when, the loss, many cells
+    staleness_law, stable_rates, ssp_regret, time_over_tau, AdaptiveStaleness       what staleness costs
 """
 
 from pslab.ps import SGD, AdaGrad

@@ -93,7 +93,7 @@ def replay(task: Task, plan: Schedule, lr: float | Callable[[int, int], float], 
     stale = 0
     for done, at in enumerate(applies[kept].tolist()):
         for other in reads.get(done, ()):
-            then[other] = w.copy()
+            then[other] = w                 # w is replaced at a step, never changed in place
         worker, step = divmod(at, T)
         read, staleness = then.pop(at), int(plan.staleness[worker, step])
         if keep_views:
