@@ -27,7 +27,7 @@ def ranged(operation, comm, bounds: list[int], dim: int, calls: list, delays: li
             raise
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raised = [f"{type(error).__name__}: {error}"[:300], _line(error)]
-        while comm.poll(10.0) is not None:
+        while comm.poll(0.05) is not None:
             left += 1
         for server in range(1, comm.world_size):
             comm.post(server, BYE)
@@ -83,11 +83,18 @@ def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict
         incarnation, keys, vals = work[comm.rank - 1]
         pushes = [(keys[i:i + 1].clone(), vals[i:i + 1].clone()) for i in range(len(keys))]
         push_all(comm, 0, incarnation, pushes, window, retry_s)
-        return {"done_s": comm.now()}
+        done_s = comm.now()
+        comm.post(0, BYE)                                   # it may be lost: then a long silence ends the server
+        return {"done_s": done_s}
     letters, ignored, held, most, last_ack_s, first = [], dict(habits["ignore"]), [], 0, 0.0, True
+    gone: set = set()
     while True:
-        letter = comm.poll(retry_s / 4 if held else 100 * retry_s)
-        if letter is None and not held:
+        letter = comm.poll(retry_s / 4 if held else 20 * retry_s)
+        if letter is not None and letter.kind == BYE:
+            gone.add(letter.src)
+            if len(gone) < comm.world_size - 1:
+                continue
+        if (letter is None and not held) or len(gone) == comm.world_size - 1:
             return {"letters": letters, "most": most, "last_ack_s": last_ack_s}
         if letter is not None:
             life, number = letter.meta.get("n"), letter.meta.get("q")

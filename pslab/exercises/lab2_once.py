@@ -104,7 +104,7 @@ def bounded(answers, case: Case) -> Verdict:
         rows, right = np.asarray(result["rows"], float), rows_after(letters, SIZE)
         return Verdict(False, "the sum of distinct pushes", words, where,
                        "2/applied-twice" if rows.sum() > right.sum() else "2/push-lost")
-    return Verdict(True, f"at most {bound} numbers in `seen`", f"{result['numbers']}", where)
+    return Verdict(True, f"at most {bound} numbers in `seen`", f"{result['numbers']} numbers for 10,000 pushes", where)
 
 
 # ---- the worker -----------------------------------------------------------------------------------------------------
@@ -115,9 +115,9 @@ def work_of(rng, K: int, pushes: int, incarnation: int = 0) -> list:
              torch.from_numpy(rng.integers(1, 90, pushes)).float()) for _ in range(K)]
 
 
-def _run(answers, work, window=WINDOW, faults=None, seed=0, **habits):
+def _run(answers, work, window=WINDOW, faults=None, seed=0, trace=True, **habits):
     return answers.run(PUSH_ALL, len(work) + 1, work, window, RETRY_S, {**PLAIN, **habits}, within=pushed, face="mail",
-                       link=LINK, faults=faults, seed=seed, timeout_s=6.0)
+                       link=LINK, faults=faults, seed=seed, trace=trace, timeout_s=6.0)
 
 
 def arrived(run, work) -> tuple[str, str] | None:
@@ -196,10 +196,10 @@ def together(schedules: int, public_schedules: int):
         many = public_schedules if case.public else schedules
         streams, wheres, run = [], [], None
         for i in range(many):
-            work, seed = work_of(case.rng, 2 + i % 2, 6), int(case.rng.integers(2**31))
+            work, seed = work_of(case.rng, 2 + i % 2, 5), int(case.rng.integers(2**31))
             faults = Faults(seed, drop=0.25, duplicate=0.25, reorder_s=0.02, delay_s=0.01)
             where = f"{len(work)} workers; replay with faults of seed {seed}"
-            run = _run(answers, work, faults=faults, seed=seed)
+            run = _run(answers, work, faults=faults, seed=seed, trace=False)
             bad = arrived(run, work)
             if bad is not None:
                 return Verdict(False, "every push arrives", bad[0], where, bad[1], run)
@@ -214,7 +214,7 @@ def together(schedules: int, public_schedules: int):
                 otherwise = "2/applied-twice" if rows.sum() > right.sum() else "2/push-lost"
                 why = explained(lambda believed, rows=rows: np.array_equal(believed, rows), slips, right, otherwise)
                 return Verdict(False, "rows are the sum of all pushes", words, where, why, run)
-        return Verdict(True, "rows are the sum of all pushes", f"right on {many} bad networks", wheres[-1][0], run=run)
+        return Verdict(True, "rows are the sum of all pushes", f"right on {many} bad networks")
     return judge
 
 

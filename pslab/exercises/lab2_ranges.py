@@ -13,6 +13,7 @@ import msgpack
 import numpy as np
 import torch
 
+from pslab.comm import Link
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
 from .lab2_cluster import BYE, ranged
@@ -20,6 +21,7 @@ from .lab2_common import FORBIDDEN, all_of, naming
 
 PULL, PUSH = "range_pull", "range_push"
 HEADER_BYTES = 32
+LINK = Link(latency_s=1e-3, overhead_s=0.0, bandwidth_Bps=1e9)
 BYE_BYTES = len(msgpack.packb((BYE, {})))
 
 
@@ -70,7 +72,7 @@ def _run(answers, name: str, case: Case, trial, dim: int):
     if name == PUSH:
         calls = [(lo, hi, torch.from_numpy(case.rng.integers(1, 50, (hi - lo, dim))).float()) for lo, hi in ranges]
     delays = [(len(bounds) - s) * 1e-3 for s in range(len(bounds) - 1)]          # the last server answers first
-    run = answers.run(name, len(bounds), bounds, dim, calls, delays, within=ranged, face="mail")
+    run = answers.run(name, len(bounds), bounds, dim, calls, delays, within=ranged, face="mail", link=LINK)
     return run, bounds, calls
 
 
@@ -81,7 +83,8 @@ def right(name: str, trial, dim: int = 3):
         where = f"shards {bounds}, ranges {', '.join(f'[{c[0]}, {c[1]})' for c in calls)}"
         return (_wrong_letters(run, bounds, calls, name, where) or _raised(run, where)
                 or _wrong_rows(run, bounds, calls, dim, name, where)
-                or Verdict(True, "each piece from its server", f"{len(calls)} ranges right", where, run=run))
+                or Verdict(True, "each piece from its server", f"{len(calls)} ranges right",
+                           f"{len(calls)} ranges over shards {bounds}"))
     return judge
 
 
@@ -148,7 +151,7 @@ def cheap(name: str, dim: int = 5):
     """A judge of letters and bytes on every link between the worker and a server."""
     def judge(answers, case: Case) -> Verdict:
         run, bounds, calls = _run(answers, name, case, across, dim)
-        where = f"shards {bounds}, D={dim}, {len(calls)} ranges"
+        where = f"{len(calls)} ranges over shards {bounds}, D={dim}"
         if run.results[0]["raised"]:
             return _raised(run, where)
         for s in range(len(bounds) - 1):

@@ -205,7 +205,8 @@ def nothing_kept(answers, case: Case) -> Verdict:
     if kept > 30:
         return Verdict(False, "a handful of numbers in the window", f"{kept}", "300 requests, all waited for",
                        "2/keeps-all-answers")
-    return Verdict(True, "a handful of numbers in the window", f"{kept}", "300 requests, all waited for")
+    return Verdict(True, "a handful of numbers in the window", f"{kept} numbers after 300 requests",
+                   "all of them waited for")
 
 
 WINDOW = Exercise(

@@ -255,7 +255,7 @@ for gradient in (3.0, 4.0):
 # %% [markdown]
 # What it is for: keys differ in how often they are pushed. Below, one key is in every push, one in every tenth, one in
 # every hundredth, always with the gradient 1. By plain descent with one rate, the rare key has moved a hundredth of the
-# way of the frequent one. How far by AdaGrad? Look at where the three lines stand after each key's own tenth push.
+# way of the frequent one. How far by AdaGrad? Look at where the three lines end.
 
 
 # %% needs="2.2"
@@ -269,7 +269,7 @@ def moved(every, pushes=1_000):
     return path
 
 
-paths = {f"in every {every}. push" if every > 1 else "in every push": moved(every) for every in (1, 10, 100)}
+paths = {f"in every {every}th push" if every > 1 else "in every push": moved(every) for every in (1, 10, 100)}
 pslab.viz.curve(list(range(1, 1_001)), paths, xlabel="push (count)", ylabel="moved (no unit)", rows=5,
                 title="AdaGrad: a rare key takes longer steps")
 
@@ -379,7 +379,7 @@ _ = reveal("2.3", "weights other than 0, l1 = 16", lambda: left[strengths.index(
 assert left == sorted(left, reverse=True) and right[2] > right[0] > right[4]
 
 # %% needs="2.3" tags=["nbval-ignore-output"]
-pslab.viz.curve(left, {"new examples": right}, xlabel="weights other than 0 (count)", ylabel="right (%)", rows=5,
+pslab.viz.curve(left[::-1], {"new examples": right[::-1]}, xlabel="weights other than 0 (count)", ylabel="right (%)", rows=5,
                 title="l1: fewer weights, and what they cost", log="x")
 
 # %% [markdown]
@@ -630,8 +630,8 @@ pslab.viz.spacetime(run, names=["server", "worker 1", "worker 2"], between=(0.0,
                     title="The first 50 ms: pushes, answers, and copies of what got none")
 
 # %% [markdown]
-# Each push reached the server more than once and a half on average, and the rows are right. What paid for it is one number
-# a sender and a few above it.
+# On average each push reached the server more than one and a half times, and the rows are right. The price is a mark for
+# each sender and a few numbers above it.
 #
 # ## 2.6 A window of requests
 #

@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+LONG = True
+
 
 def server_handle(state, request):
     kind, keys = request["kind"], request["keys"].numpy()

@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "unknown keys, on any number of servers"
 MISCONCEPTION = "2/keys-out-of-order"
+LONG = True
 
 
 def look_up(state, unique):

@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "push, then pull"
 MISCONCEPTION = "2/wrong-rows"
+LONG = True
 
 
 def put(state, unique, rows, place, known):

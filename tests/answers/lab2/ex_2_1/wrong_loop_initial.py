@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "one operation for all keys"
 MISCONCEPTION = "2/a-loop-over-keys"
+LONG = True
 
 
 def look_up(state, unique):

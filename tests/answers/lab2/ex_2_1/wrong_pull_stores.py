@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "unknown keys, on any number of servers"
 MISCONCEPTION = "2/pull-adds-keys"
+LONG = True
 
 
 def server_handle(state, request):

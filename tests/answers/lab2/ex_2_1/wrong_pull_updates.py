@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "one operation for all keys"
 MISCONCEPTION = "2/pull-updates"
+LONG = True
 
 
 def server_handle(state, request):

@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def adagrad_rows(rows, state, keys, grads, lr=0.1, eps=1e-10):
     unique, inverse = torch.unique(keys, return_inverse=True)

@@ -3,6 +3,7 @@
 BASE = "right_dict"
 REFUSED_BY = "saved and started again"
 MISCONCEPTION = "2/state-elsewhere"
+LONG = True
 
 
 SUMS = {}

@@ -3,6 +3,7 @@
 BASE = "right_dict"
 REFUSED_BY = "state for pushed keys only"
 MISCONCEPTION = "2/state-for-every-row"
+LONG = True
 
 
 def adagrad_rows(rows, state, keys, grads, lr=0.1, eps=1e-10):

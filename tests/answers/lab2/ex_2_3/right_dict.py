@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def summed(keys, grads):
     unique, inverse = torch.unique(keys, return_inverse=True)

@@ -4,6 +4,8 @@ import bisect
 
 import torch
 
+LONG = True
+
 
 def range_push(comm, bounds, lo, hi, vals):
     at, sent = lo, set()

@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "bytes and letters"
 MISCONCEPTION = "2/values-too-wide"
+LONG = True
 
 
 def range_push(comm, bounds, lo, hi, vals):

@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "odd shards and empty ranges"
 MISCONCEPTION = "2/empty-piece"
+LONG = True
 
 
 def pieces(bounds, lo, hi):

@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "across shards"
 MISCONCEPTION = "2/range-end-missing"
+LONG = True
 
 
 def pieces(bounds, lo, hi):

@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "across shards"
 MISCONCEPTION = "2/wrong-range-rows"
+LONG = True
 
 
 def range_pull(comm, bounds, lo, hi, dim):

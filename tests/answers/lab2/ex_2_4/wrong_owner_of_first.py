@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "across shards"
 MISCONCEPTION = "2/not-cut-at-shards"
+LONG = True
 
 
 def pieces(bounds, lo, hi):

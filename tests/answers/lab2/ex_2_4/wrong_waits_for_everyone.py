@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "within one shard"
 MISCONCEPTION = "2/waits-for-too-many"
+LONG = True
 
 
 def range_pull(comm, bounds, lo, hi, dim):

@@ -1,5 +1,7 @@
 """The last `window` numbers as bits below the highest one; the worker sends what is open after a quiet time."""
 
+LONG = True
+
 
 def apply_once(rows, seen, letter, window):
     who = letter["sender"], letter["incarnation"]

@@ -3,6 +3,7 @@
 BASE = "right_mark"
 REFUSED_BY = "several senders"
 MISCONCEPTION = "2/number-alone"
+LONG = True
 
 
 def is_new(seen, sender, incarnation, number):

@@ -2,6 +2,8 @@
 
 import itertools
 
+LONG = True
+
 
 class Window:
     def __init__(self, comm, size):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "nothing is kept"
 MISCONCEPTION = "2/keeps-all-answers"
+LONG = True
 
 
 class Window:
