@@ -89,6 +89,10 @@ def test_on_a_ring_keys_move_only_to_the_new_server_and_only_from_the_removed_on
         assert {move.source for move in shrunk} == {gone}
         assert shrunk.moved_rows == len(new.owned(gone))
     assert np.array_equal(new.without(servers).owner(keys), old.owner(keys))        # the last one: as it never was
+    if servers > 1:
+        both = new.without(0).without(servers)
+        assert both.servers == tuple(range(1, servers))
+        assert np.array_equal(both.owner(keys), old.without(0).owner(keys))
 
 
 def test_bytes_of_a_plan():

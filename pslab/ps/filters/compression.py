@@ -20,7 +20,7 @@ import torch
 from .base import Filter
 
 KINDS = ("fp16", "bf16", "int8")
-_LARGEST = np.float32(65504)
+_LARGEST = 65504.0
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,19 @@ class ValueCompression(Filter):
 
 def encode(kind: str, vals) -> list:
     """(n, dim) float32 as the tensors that travel: one, or for int8 codes (n, dim) and scales (n,) float32."""
-    vals = vals.numpy() if isinstance(vals, torch.Tensor) else vals
+    vals = vals if isinstance(vals, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(vals))
     if kind == "bf16":
-        return [torch.from_numpy(np.ascontiguousarray(vals)).to(torch.bfloat16)]
+        return [vals.to(torch.bfloat16)]
     if kind == "fp16":
-        with np.errstate(over="ignore"):
-            halves = vals.astype(np.float16)
-        if np.isinf(halves).any():                      # too large, or infinite before
-            finite = np.isfinite(vals)
-            halves[finite] = np.clip(vals[finite], -_LARGEST, _LARGEST)
-        return [halves]
-    scales = np.abs(vals).max(axis=1, initial=0) / np.float32(127)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        codes = np.rint(vals / np.where(scales > 0, scales, np.where(np.isnan(scales), scales, 1))[:, None])
-        codes = np.nan_to_num(codes, nan=0, posinf=0, neginf=0).clip(-127, 127).astype(np.int8)
-    return [codes, np.where(np.isfinite(scales), scales, np.nan).astype(np.float32)]
+        if vals.numel() and not vals.abs().amax() <= _LARGEST:
+            vals = torch.where(torch.isfinite(vals), vals.clamp(-_LARGEST, _LARGEST), vals)
+        return [vals.to(torch.float16)]
+    scales = (vals.abs().amax(dim=1) if vals.numel() else vals.new_zeros(len(vals))) / 127
+    by = torch.where(scales > 0, scales, 1.0)
+    finite = torch.isfinite(scales)
+    if not finite.all():
+        scales, vals = torch.where(finite, scales, torch.nan), torch.where(finite[:, None], vals, 0.0)
+    return [torch.round(vals / by[:, None]).to(torch.int8), scales]
 
 
 def decode(kind: str, tensors: list) -> np.ndarray:

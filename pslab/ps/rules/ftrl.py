@@ -17,6 +17,8 @@ import numpy as np
 
 from .base import Rule, check
 
+_TINY = np.finfo(np.float32).tiny
+
 
 @dataclass(frozen=True)
 class FTRL(Rule):
@@ -48,18 +50,18 @@ class FTRL(Rule):
         # √(n + g²) - √n as g² / (√(n + g²) + √n): a difference of nearly equal roots would lose its digits.
         root_before += root
         root_before *= self.alpha
-        unseen = n == 0                                 # no gradient yet: w stays what it was
-        with np.errstate(invalid="ignore", divide="ignore"):
-            square /= root_before                       # σ
-            square[unseen] = 0
-            square *= rows
-            z += grads
-            z -= square
-            root += self.beta
-            root /= self.alpha
-            root += self.l2
-            shrunk = np.sign(z)
-            shrunk *= np.maximum(np.abs(z) - self.l1, 0)
-            shrunk /= root
-        np.negative(shrunk, out=rows, where=~unseen)
-        rows += 0.0                                     # no -0.0
+        np.maximum(root_before, _TINY, out=root_before)         # no gradient yet: 0 / tiny
+        square /= root_before                                   # σ
+        square *= rows
+        z += grads
+        z -= square
+        root += self.beta
+        root /= self.alpha
+        root += self.l2
+        weights = np.clip(z, -self.l1, self.l1, out=grads)      # -(z - sign(z)·l1), and exactly 0 within ±l1
+        weights -= z
+        unseen = n == 0
+        if unseen.any():                                        # no gradient yet: w stays what it was
+            root[unseen] = 1
+            weights[unseen] = rows[unseen]
+        np.divide(weights, root, out=rows)
