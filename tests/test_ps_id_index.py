@@ -34,11 +34,12 @@ def test_it_is_a_dict_whatever_the_keys(family):
 
 
 def test_looks_stay_few(monkeypatch):
-    """What is looked at for 20,000 keys is under two places a key, in few rounds: no clusters, whatever the keys."""
+    """What is looked at for 32,000 keys is under two places a key, in few rounds: no clusters, whatever the keys."""
     for family, make in FAMILIES.items():
         index = IdIndex()
-        keys = make(np.random.default_rng(2), 20_000)
-        index.add(keys)
+        keys = make(np.random.default_rng(2), 32_000)
+        for first in range(0, len(keys), 1000):
+            index.add(keys[first:first + 1000])
         looks = []
 
         class Watched(np.ndarray):
