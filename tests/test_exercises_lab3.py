@@ -105,7 +105,6 @@ def test_ranges_may_be_cut_in_any_even_way(shipped):
                                           ([2**39, 2**39 + 5], "3/uneven-ranges")])
 def test_a_long_table_is_judged_at_its_cuts(cut, why):
     answers = Here({"range_owner": lambda keys, R, S: np.searchsorted(cut, keys, side="right")})
-    answers.call = lambda name, *args, timeout_s=10.0: answers.functions[name](*args)
     verdict = lab3_owner_checks.ranges(lambda rng: [(2**40, 3)])(answers, cases("3.1")[0])
     assert (verdict.passed, verdict.misconception) == (False, why)
 
@@ -189,6 +188,19 @@ def test_applying_finds_what_is_not_there_and_what_stays_behind():
                "3/wrong-direction": [(t, s, a, b) for s, t, a, b in right]}
     for why, plan in spoiled.items():
         assert lab3_movement.apply(plan, old, new, "").misconception == why
+
+
+def test_a_plan_of_a_long_table_is_told_what_is_wrong_with_it():
+    case = cases("3.3", "anna", "s")[0].of("a table of 10^12 rows")
+    R = lab3_movement.LONG + int(case.rng.integers(100))
+    right = lab3_movement.plan_of(lab3_movement.even(R, 10), lab3_movement.even(R, 11))
+    s, t, a, b = right[0]
+    spoiled = {"3/wrong-direction": [(t, s, a, b) for s, t, a, b in right], "3/rows-left-behind": right[1:],
+               "3/range-off-by-one": [(s, t, a, b - 1), *right[1:]], "3/moves-what-stays": [(0, 0, 0, 9), *right],
+               "3/by-a-third": [*right, (5, 6, 0, 9)], "3/row-by-row": [(s, t, a, a + 1), (s, t, a + 1, b), *right[1:]]}
+    for why, plan in spoiled.items():
+        verdict = told("3.3", "a table of 10^12 rows", {"movement_plan": lambda *_, plan=plan: plan})
+        assert (verdict.passed, verdict.misconception) == (False, why)
 
 
 # ---- 3.4 ------------------------------------------------------------------------------------------------------------

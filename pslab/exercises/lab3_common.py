@@ -26,7 +26,7 @@ def whole_numbers(value) -> np.ndarray | None:
         if any(not -(2**63) <= v < 2**63 for v in value):
             return None
         value = np.array(value, dtype=np.int64)
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "iu":
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or (value.size and value.dtype.kind not in "iu"):
         return None
     return value.astype(np.int64)
 

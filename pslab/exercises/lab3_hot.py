@@ -40,8 +40,6 @@ def most_read(answers, case: Case) -> Verdict:
     for where, (reads, h) in _streams(case.rng).items():
         value = answers.call("hottest", reads, h)
         seen, right = whole_numbers(value), hottest(reads, h)
-        if seen is None and np.size(value) == 0:
-            seen = np.zeros(0, np.int64)
         if seen is None:
             return Verdict(False, f"up to {h} keys", described(value), where, "all/bad-value")
         if sorted(seen.tolist()) != sorted(right.tolist()):
@@ -149,7 +147,7 @@ def _read_routes(value, n: int, where: str) -> tuple[dict | None, Verdict | None
         return None, Verdict(False, "{server: places of the batch}", described(value), where, "all/bad-value")
     routes = {}
     for server, places in value.items():
-        routes[server] = whole_numbers(places) if np.size(places) else np.zeros(0, np.int64)
+        routes[server] = whole_numbers(places)
         if routes[server] is None or ((routes[server] < 0) | (routes[server] >= n)).any():
             return None, Verdict(False, f"places from 0 to {n - 1}", described(places), f"{where}; server {server}",
                                  "all/bad-value")

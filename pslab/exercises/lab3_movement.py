@@ -59,7 +59,7 @@ def changes(rng):
 # ---- reading and applying -------------------------------------------------------------------------------------------
 
 
-def read_plan(value, servers: int, R: int, where: str) -> tuple[list | None, Verdict | None]:
+def read_plan(value, servers: int, where: str) -> tuple[list | None, Verdict | None]:
     """([(from, to, first, end)], None), or (None, why that is no plan)."""
     rows = [whole_numbers(list(entry) if isinstance(entry, (list, tuple)) else entry) for entry in value] \
         if isinstance(value, (list, tuple)) else [None]
@@ -109,6 +109,18 @@ def _why_left(plan, old, new) -> str:
     return "3/range-off-by-one" if _shifted(plan, plan_of(old, new)) else "3/rows-left-behind"
 
 
+def _why_other(plan, right) -> str:
+    """Why a plan is not the right one, from its entries alone."""
+    if sorted((t, s, a, b) for s, t, a, b in plan) == right:
+        return "3/wrong-direction"
+    if _shifted(plan, right):
+        return "3/range-off-by-one"
+    if any(s == t for s, t, *_ in plan):
+        return "3/moves-what-stays"
+    named, needed = (sum(b - a for *_, a, b in entries) for entries in (plan, right))
+    return "3/by-a-third" if named > needed else "3/row-by-row" if named == needed else "3/rows-left-behind"
+
+
 def _shifted(plan, right) -> bool:
     """The right pairs of servers, with cuts that are one row off."""
     cuts = {entry[:2]: entry[2:] for entry in right}
@@ -123,7 +135,7 @@ def _each(answers, case: Case):
     """(label, old, new, plan, what is wrong with it)"""
     for where, old, new in changes(case.rng):
         servers = max(len(old), len(new)) - 1
-        plan, wrong = read_plan(answers.call("movement_plan", old, new), servers, old[-1], where)
+        plan, wrong = read_plan(answers.call("movement_plan", old, new), servers, where)
         yield where, old, new, plan, wrong or apply(plan, old, new, where)
 
 
@@ -186,10 +198,15 @@ def long_tables(answers, case: Case) -> Verdict:
             value = answers.call("movement_plan", old, new, timeout_s=3.0)
         except (TimedOut, OutOfMemory) as failed:
             return Verdict(False, "a plan made from the edges", failed.seen, where, "3/table-of-rows")
-        plan, wrong = read_plan(value, max(S, T), old[-1], where)
-        if wrong or sorted(plan) != plan_of(old, new):
-            return wrong or Verdict(False, f"{len(plan_of(old, new))} entries, as for short tables",
-                                    f"{len(plan)} others", where, "3/table-of-rows")
+        plan, wrong = read_plan(value, max(S, T), where)
+        if wrong:
+            return wrong
+        right = plan_of(old, new)
+        if sorted(plan) != right:
+            odd = next(entry for entry in [*plan, *right] if (entry in plan) != (entry in right) or
+                       plan.count(entry) > 1)
+            return Verdict(False, f"{len(right)} entries, for example {right[0]}", f"{len(plan)} entries, "
+                           f"{'with' if odd in plan else 'without'} {odd}", where, _why_other(plan, right))
     return Verdict(True, seen="a plan for a table of 10^12 rows, from its edges")
 
 

@@ -248,6 +248,9 @@ def elsewhere(answers, case: Case) -> Verdict:
     if not verdict.passed:
         return verdict
     keys = rng.integers(0, 2**62, 30_000)
+    _, wrong = servers_of(answers.call("ring_owner", keys[:100], [17]), 100, [17], "one server, number 17")
+    if wrong:
+        return wrong
     sets = [sorted(rng.choice(500, 10, replace=False).tolist()) for _ in range(3)]
     _, verdict = sorted((_balance(answers, keys, servers) for servers in sets), key=lambda pair: pair[0])[1]
     if not verdict.passed:

@@ -64,12 +64,7 @@ def read_split(keys, owners, value, where: str) -> tuple[dict | None, Verdict | 
     for server, part in value.items():
         parts[server] = whole_numbers(part)
         if parts[server] is None:
-            floats = np.asarray(part).dtype.kind == "f" if isinstance(part, (np.ndarray, list)) else False
-            if isinstance(part, torch.Tensor):
-                floats = part.is_floating_point()
-            if floats and np.size(part) == 0:
-                parts[server] = np.zeros(0, np.int64)
-                continue
+            floats = isinstance(part, (np.ndarray, list, torch.Tensor)) and np.asarray(part).dtype.kind == "f"
             return None, Verdict(False, "whole numbers, as the keys are", f"{described(part)} for server {server}",
                                  where, "3/keys-as-floats" if floats else "all/bad-value")
     own = wanted(keys, owners)

@@ -27,5 +27,5 @@ def hash_owner(keys, num_servers):
 
 
 def ring_owner(keys, servers, points=128):
-    weights = np.stack([mixed(mixed(keys) ^ mixed(server * 7_919)) for server in servers])
+    weights = np.stack([mixed(mixed(keys) ^ mixed(np.array([server * 7_919]))) for server in servers])
     return np.asarray(servers)[weights.argmax(axis=0)]

@@ -7,6 +7,7 @@ from pslab.ps import RangePartition
 BASE = "right_numpy"
 REFUSED_BY = "ranges"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def range_owner(keys, num_rows, num_servers):

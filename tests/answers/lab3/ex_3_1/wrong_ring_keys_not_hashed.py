@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "ring: no server has too much"
 MISCONCEPTION = "3/keys-not-hashed"
+LONG = True
 
 
 def ring_owner(keys, servers, points=128):

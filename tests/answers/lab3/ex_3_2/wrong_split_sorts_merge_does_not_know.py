@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_masks"
 REFUSED_BY = "the caller's order"
 MISCONCEPTION = "3/wrong-places"
+LONG = True
 
 
 def split(keys, owners):

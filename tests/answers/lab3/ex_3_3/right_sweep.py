@@ -2,6 +2,8 @@
 
 from bisect import bisect_right
 
+LONG = True
+
 
 def movement_plan(old, new):
     cuts = sorted(set(old) | set(new))

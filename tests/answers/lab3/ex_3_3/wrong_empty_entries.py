@@ -2,6 +2,7 @@
 
 REFUSED_BY = "every row at its new owner"
 MISCONCEPTION = "3/entry-without-rows"
+LONG = True
 
 
 def movement_plan(old, new):

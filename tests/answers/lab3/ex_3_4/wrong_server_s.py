@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_in_turn"
 REFUSED_BY = "every read where its key is"
 MISCONCEPTION = "3/no-such-server"
+LONG = True
 
 
 def route_reads(keys, owners, hot, num_servers):
