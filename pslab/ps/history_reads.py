@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from .history_record import WRITES, Op
+from .history_record import Op
 
 
 def judge_reads(run, table: str, model, findings, own: bool | None, fresh: bool) -> None:
@@ -25,6 +25,7 @@ def judge_reads(run, table: str, model, findings, own: bool | None, fresh: bool)
                 writes[key].append(op)
     final = (run.history.final or {}).get(table, {}) if run.history.final is not None else None
     for worker, program in run.programs.items():
+        places = {id(op): place for place, op in enumerate(program)}
         before: dict[int, list] = defaultdict(list)             # key -> pulls of this worker, not yet in `held`
         held: dict[int, dict] = defaultdict(dict)               # key -> writes that it saw, and when
         for place, op in enumerate(program):
@@ -36,10 +37,9 @@ def judge_reads(run, table: str, model, findings, own: bool | None, fresh: bool)
                 findings.judge("empty", False, "to know what its pull saw", "neither stamps nor marks were recorded",
                                worker=worker, clock=op.clock, table=table)
                 continue
-            earlier = {id(other) for other in program[:place] if other.kind in WRITES}
             for key, seen in op.saw.items():
                 read = Read(run, table, model, op, key, seen, findings)
-                read.judge(writes[key], earlier, own, fresh, final)
+                read.judge(writes[key], places, place, own, fresh, final)
                 for other in [other for other in before[key] if other.ended_by(op.start_s)]:
                     before[key].remove(other)
                     held[key].update(dict.fromkeys(other.saw[key], other))
@@ -61,10 +61,11 @@ class Read:
         self.sets = [write for write in known if write is not None and write.kind == "set"]
         self.known = {write: op for write, op in zip(seen, known) if op is not None and key in op.keys}
 
-    def judge(self, writes: list[Op], earlier: set, own: bool | None, fresh: bool, final) -> None:
+    def judge(self, writes: list[Op], places: dict, place: int, own: bool | None, fresh: bool, final) -> None:
+        """places: of this worker's operations in its program, by id; place: of this pull."""
         self._sums()
         self._too_new()
-        self._missing(writes, earlier, own, fresh, final)
+        self._missing(writes, places, place, own, fresh, final)
         for one in self.sets:
             self._outdated(one, writes)
             for other in self.known.values():
@@ -73,9 +74,10 @@ class Read:
 
     def monotonic(self, held: dict) -> None:
         """held: the writes that this worker's pulls saw that had ended before this one began."""
-        for write, pull in held.items():
-            push = self.run.writes.get((self.table, *write))
-            self.findings.judge("monotonic", write in self.seen or push is None or self._excused(push),
+        self.findings.facts["monotonic"] += len(held.keys() & self.seen.keys())
+        for write in held.keys() - self.seen.keys():
+            push, pull = self.run.writes.get((self.table, *write)), held[write]
+            self.findings.judge("monotonic", push is None or self._excused(push),
                                 lambda push=push, pull=pull: f"{name(push)}, which its pull at clock {pull.clock} saw",
                                 "a row without it", **self.where)
 
@@ -110,13 +112,13 @@ class Read:
                                     f"no push stamped later than {until + self.ahead}",
                                     lambda op=op: f"{name(op)}", **self.where)
 
-    def _missing(self, writes: list[Op], earlier: set, own: bool | None, fresh: bool, final) -> None:
+    def _missing(self, writes: list[Op], places: dict, place: int, own: bool | None, fresh: bool, final) -> None:
         model, clock, tau = self.model, self.op.clock, getattr(self.model, "tau", None)
         own = promises_own(model, self.run.history.may_overtake) if own is None else own and not model.in_rounds
         for op in writes:
             if op.kind != "push":
                 continue
-            mine = op.worker == self.op.worker and id(op) in earlier
+            mine = places.get(id(op), place) < place
             there = (op.worker, op.number) in self.seen
             if self.backup and final is not None:
                 used = (op.worker, op.number) in final.get(self.key, {})

@@ -47,7 +47,7 @@ class Recorder:
     """A worker's side. Hand it to KVWorker, or call begin and end around each operation of another worker.
 
     marks: read what pulls saw from their rows; one Marks for all tables, or {table: Marks}. values: keep the values
-    pushed and pulled as well, for `check_values`. worker, now: of a worker that is no KVWorker.
+    pushed and pulled as well, for `check_sequential`. worker, now: of a worker that is no KVWorker.
     """
 
     def __init__(self, marks: Marks | dict[str, Marks] | None = None, values: bool = False, worker: int = 0, now=None):
@@ -62,6 +62,7 @@ class Recorder:
         if cached and self.marks is None:
             raise ValueError("cache_rows with a recorder without marks; what a cached row holds is known by marks only")
         self.worker, self.now, self.may_overtake = worker, now, may_overtake
+        self._asked = {}                            # a worker that starts again counts its timestamps anew
 
     def next_number(self, table: str = "default") -> int:
         """The number of the next push or set to a table: what its marks are made from."""
