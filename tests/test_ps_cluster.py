@@ -162,6 +162,37 @@ def test_tables_that_differ_are_found_at_the_door():
         SimWorld(3).run(differing)
 
 
+def test_a_node_whose_tables_cut_their_keys_elsewhere_stops():
+    def elsewhere(comm):
+        if comm.rank == 2:
+            scheduler = Scheduler(1, 1, rank=2)
+            scheduler._ranges = {"t": [0, 1, 4], "other": [0, 9]}
+            return serve_scheduler(comm, scheduler)
+        return join(comm, "worker" if comm.rank else "server", 2, [TableConfig("t", 1, 4)])
+    with pytest.raises(ValueError, match=r"table 't': this node cuts its keys at .0, 4., the scheduler at .0, 1, 4."):
+        SimWorld(3).run(elsewhere)
+
+
+def test_a_node_that_starts_again_goes_on_at_the_barrier_that_is_next():
+    def again(comm):
+        if comm.rank == 3:
+            return serve_scheduler(comm, Scheduler(2, 1, rank=3))
+        node = join(comm, "server" if comm.rank == 2 else "worker", 3)
+        if node.role == "worker":
+            for _ in range(2):
+                node.barrier("workers")
+            if node.id == 1:
+                comm.sleep(1.0)
+                node = join(comm, "worker", 3, incarnation=1)
+                assert (node.id, node.workers, node.servers) == (1, [0, 1], [2])
+            node.barrier("workers")
+        node.leave()
+        return comm.now()
+    run = SimWorld(4).run(again)
+    assert run.results[0] == pytest.approx(1.0, abs=1e-3)
+    assert [row.incarnation for row in run.results[3].rows] == [0, 1, 0]
+
+
 # ---- barriers and status in a run -----------------------------------------------------------------------------------
 
 def test_barriers_of_all_groups_and_letters_that_come_meanwhile():
