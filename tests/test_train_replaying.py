@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from pslab.collectives import stable_rate
 from pslab.train import (
+    DoubleWell,
     Logistic,
     Pace,
     Quadratic,
@@ -21,7 +22,8 @@ from pslab.train import (
     schedule,
 )
 
-TASKS = {"quadratic": Quadratic([0.5, 2.0, 3.0], noise=0.1, seed=4), "logistic": Logistic.made(60, 5, l2=0.01, seed=2),
+TASKS = {"quadratic": Quadratic([0.5, 2.0, 3.0], noise=0.1, seed=4), "wells": DoubleWell(3, noise=0.1, seed=4),
+         "logistic": Logistic.made(60, 5, l2=0.01, seed=2),
          "sparse": SparseLogistic(50, 30, 4, seed=3)}
 
 
@@ -171,6 +173,16 @@ def test_equal_workers_are_stable_up_to_the_rate_of_staleness_k_minus_1(K):
     assert replay(task, plan, 1.02 * edge, every=100).losses[-1] > 1e2
 
 
+def test_in_a_valley_of_a_loss_that_is_not_convex_the_same_edge_holds():
+    """At a minimum of the wells the curvature is 2; beyond the edge a stale run swings on."""
+    task, plan = DoubleWell(4, start=[0.9, -0.9, 0.8, -0.7]), schedule(np.ones((4, 500)), math.inf)
+    edge = 4 * stable_rate(2.0, 3)
+    calm = replay(task, plan, 0.95 * edge, every=100)
+    assert calm.losses[-1] < 1e-6
+    assert np.array_equal(np.sign(calm.weights), np.sign(task.start))
+    assert replay(task, plan, 1.05 * edge, every=100).losses[-1] > 1e-3
+
+
 def test_what_diverges_ends_early_and_never_reaches_its_target():
     curve = replay(Quadratic([1.0]), schedule(np.ones((4, 400)), math.inf), 40.0)
     assert curve.updates < 1600
@@ -191,6 +203,8 @@ def test_compensation_at_a_high_rate_comes_near_to_what_no_staleness_gives():
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: Quadratic([1, 0]), "curvatures="),
     (lambda: Quadratic([1], noise=-1), "noise=-1"),
+    (lambda: DoubleWell(0), "dim=0"),
+    (lambda: DoubleWell(noise=-1), "noise=-1"),
     (lambda: Logistic([[1.0]], [0]), "other values than -1 and 1"),
     (lambda: Logistic([[1.0]], [1, 1]), "shape"),
     (lambda: Logistic([[1.0]], [1], batch=0), "batch=0"),

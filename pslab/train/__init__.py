@@ -43,18 +43,18 @@ from .stale import (
     staleness_law,
 )
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
-from .tasks import Logistic, Quadratic, SparseLogistic, Task
+from .tasks import DoubleWell, Logistic, Quadratic, SparseLogistic, Task
 from .timing import Schedule, backup_rounds, schedule
 from .trainer import Trainer
 from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveSSP",
-           "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "Downpour",
-           "Feeding", "Given", "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum",
-           "Pace", "Pipeline", "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task", "Trainer",
-           "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port",
-           "compare_feeding", "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes",
-           "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
+           "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "DoubleWell",
+           "Downpour", "Feeding", "Given", "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic",
+           "Momentum", "Pace", "Pipeline", "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task",
+           "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates",
+           "busiest_port", "compare_feeding", "compensate", "dense_table", "law_of_updates", "over_staleness",
+           "port_bytes", "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
            "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates", "staleness_law",
            "straggler_grid", "tables_of", "time_over_tau", "train_program", "usual_kinds", "usual_modes",
            "usual_rivals"]

@@ -1,6 +1,7 @@
 """Small problems to race on: a loss, and the gradient that a worker draws at a step, as pure functions.
 
     Quadratic       Σ λ_i w_i² / 2, with noise in the gradients      what is stable is known in closed form
+    DoubleWell      Σ (w_i² - 1)² / 4: not convex, 2^P minima     the same, for what has more than one valley
     Logistic        classification of made or given rows             convex, Lipschitz, its best loss known to 1e-12
     SparseLogistic  the same, every row with few features            a gradient touches few coordinates
 
@@ -53,6 +54,34 @@ class Quadratic(Task):
 
     def gradient(self, w, worker, step):
         gradient = self.curvatures * w
+        if self.noise:
+            gradient = gradient + self.noise * _rng(self.seed, worker, step).standard_normal(self.dim)
+        return gradient
+
+
+class DoubleWell(Task):
+    """loss(w) = Σ (w_i² - 1)² / 4, not convex: minima of 0 at every w of -1 and 1, curvature 2 there, and -1 at 0.
+
+    start (P,): a number in (-1, 1) for each coordinate, by default drawn from seed. The gradient is w³ - w, plus
+    noise · a standard normal number in each coordinate.
+    """
+
+    best_loss = 0.0
+
+    def __init__(self, dim: int = 8, noise: float = 0.0, seed: int = 0, start=None):
+        if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
+            raise ValueError(f"dim={dim!r}; a whole number from 1 is needed")
+        if not 0 <= noise < np.inf:
+            raise ValueError(f"noise={noise!r}; a number from 0 is needed")
+        self.dim, self.noise, self.seed = dim, float(noise), seed
+        self.start = np.random.default_rng(seed).uniform(-1, 1, dim) if start is None else \
+            np.asarray(start, np.float64).reshape(dim)
+
+    def loss(self, w):
+        return float(((w * w - 1)**2).sum()) / 4
+
+    def gradient(self, w, worker, step):
+        gradient = w**3 - w
         if self.noise:
             gradient = gradient + self.noise * _rng(self.seed, worker, step).standard_normal(self.dim)
         return gradient
