@@ -117,7 +117,7 @@ def test_the_reference_of_adagrad_is_torch_s(settings):
 
 @pytest.mark.parametrize("settings", [{"alpha": 0.3, "beta": 1.0, "l1": 0.6, "l2": 0.5}, {"alpha": 0.1, "l1": 0.2}])
 def test_the_reference_of_ftrl_minimises_what_ftrl_is_named_for(settings):
-    """w after t pushes minimises g·w + ½ Σ σ_s (w − w_s)² + l1 |w| + ½ (l2 + β/α) w², over all pushes s (McMahan et al.)."""
+    """w after t pushes minimises g·w + ½ Σ σ_s (w − w_s)² + l1 |w| + ½ (l2 + β/α) w², over the pushes s until then."""
     p = lab2_rows.problem(rng(2), R=1, D=1, steps=8, n=1, zero=True, **settings)
     alpha, beta = settings["alpha"], settings.get("beta", 1.0)
     g = [float(grads[0, 0]) for _, grads in p.pushes]

@@ -196,7 +196,7 @@ def together(schedules: int, public_schedules: int):
         many = public_schedules if case.public else schedules
         streams, wheres, run = [], [], None
         for i in range(many):
-            work, seed = work_of(case.rng, 2 + i % 2, 5), int(case.rng.integers(2**31))
+            work, seed = work_of(case.rng, 2 + (i % 4 == 0), 5), int(case.rng.integers(2**31))
             faults = Faults(seed, drop=0.25, duplicate=0.25, reorder_s=0.02, delay_s=0.01)
             where = f"{len(work)} workers; replay with faults of seed {seed}"
             run = _run(answers, work, faults=faults, seed=seed, trace=False)
