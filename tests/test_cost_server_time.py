@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pslab import cost
 from pslab.comm import Link, Racks, SimWorld
 from pslab.ps import SGD, KVServer, KVWorker, TableConfig, serve
-from pslab.ps.hierarchy import hierarchy
+from pslab.ps.hierarchy import cluster_of_racks
 
 LINK = {"latency_s": 7e-6, "overhead_s": 2e-6, "bandwidth_Bps": 3e8}
 
@@ -223,7 +223,7 @@ def test_the_library_moves_the_bytes_of_the_closed_form():
     P, G, g, S = 101, 2, 2, 2
     tables, racks = [TableConfig("w", 1, P)], [[2, 3, 4], [5, 6, 7]]
     run = SimWorld(8, racks=Racks([[0], [1], *racks])).run(
-        lambda comm: hierarchy(comm, rack_step, tables, racks, [0, 1], args=(P,)))
+        lambda comm: cluster_of_racks(comm, rack_step, tables, racks, [0, 1], args=(P,)))
     check_hierarchy(run, cost.hierarchical_servers(P, G, g, S), G, g, S, ("vals",))
 
 
