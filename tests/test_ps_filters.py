@@ -186,6 +186,39 @@ def test_an_unknown_hash_is_asked_for_and_letters_keep_their_order():
     assert end.open(clock) == ([clock], [])                                         # nothing is held any more
 
 
+class Lent(Mail):
+    """Its tensors lie in the sender's memory, and are gone after release unless they were asked for before."""
+
+    def __init__(self, *parts, tensors):
+        super().__init__(*parts)
+        self._there, self._kept = tensors, None
+
+    @property
+    def tensors(self):
+        if self._kept is None:
+            assert self._there is not None, "released before"
+            self._kept = [tensor.clone() for tensor in self._there]
+        return self._kept
+
+    @tensors.setter
+    def tensors(self, tensors):
+        self._kept = tensors or None
+
+    def release(self):
+        self._there = None
+
+
+def test_letters_that_wait_outlast_their_release():
+    end = ServerEnd(9)
+    _, [(_, question)] = end.open(letter([2, 5, 7], 1, by_hash=True))
+    waiting = Lent(0, "push", {"t": 0, "q": 2, "r": [0, 1]}, tensors=[torch.ones(1, 1)])
+    assert not end.open(waiting)[0]
+    waiting.release()
+    ready, _ = end.open(Mail(0, "keys", question.meta, [torch.tensor([2, 5, 7])]))
+    assert numbers_of(ready) == [1, 2]
+    assert ready[1].tensors[0].tolist() == [[1.0]]
+
+
 def test_lists_are_known_by_worker_and_table():
     end = ServerEnd(9)
     end.open(letter([2, 5], 1))

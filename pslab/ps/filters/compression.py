@@ -47,7 +47,7 @@ class ValueCompression(Filter):
 
 def encode(kind: str, vals) -> list:
     """(n, dim) float32 as the tensors that travel: one, or for int8 codes (n, dim) and scales (n,) float32."""
-    vals = vals if isinstance(vals, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(vals))
+    vals = vals if isinstance(vals, torch.Tensor) else torch.from_numpy(np.require(vals, requirements="CW"))
     if kind == "bf16":
         return [vals.to(torch.bfloat16)]
     if kind == "fp16":

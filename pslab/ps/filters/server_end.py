@@ -78,6 +78,7 @@ class ServerEnd:
         if mail.kind == "keys":
             self._learn(mail, held)
         else:
+            mail.tensors = list(mail.tensors)       # now: they may not outlast the server's answer (Mail.release)
             held.append(mail)
             if held[0] is not mail and "h" in mail.meta and _hash_in(mail) is None:
                 self._remember(mail.src, mail.meta.get("t"), mail.tensors[0].numpy(), MOST)     # it may free the first
