@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pslab.ps import HashPartition
 from pslab.ps.growing import Growing
 from pslab.ps.id_index import IdIndex
 
@@ -12,6 +13,7 @@ FAMILIES = {
     "small": lambda rng, n: np.arange(-n // 2, n - n // 2),
     "multiples of 2^40": lambda rng, n: np.arange(n, dtype=np.int64) << 40,
     "multiples of 2^20": lambda rng, n: np.arange(n, dtype=np.int64) << 20,
+    "of one server": lambda rng, n: np.flatnonzero(HashPartition().bind(None, 32).owner(np.arange(40 * n)) == 5)[:n],
     "close to the end": lambda rng, n: 2**63 - 1 - np.arange(n, dtype=np.int64),
 }
 

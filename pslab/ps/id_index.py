@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from .growing import Growing
+from .mixing import GOLDEN, mix64
 
-_FACTOR, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _BLOCK = 1 << 18            # keys put in at a time where the table is made anew
 
 
@@ -86,10 +86,8 @@ class IdIndex:
             at, rows, stride = (at[on] + stride[on]) & mask, rows[on], stride[on]
 
     def _first(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(first place of each key, its mixed bits)."""
-        mixed = keys.view(np.uint64) * _FACTOR
-        mixed ^= mixed >> np.uint64(32)
-        mixed *= _SECOND
+        """(first place of each key, its mixed bits): not the bits by which a HashPartition chose this server."""
+        mixed = mix64(keys.view(np.uint64) * np.uint64(GOLDEN))
         return (mixed >> np.uint64(64 - self._bits)).view(np.int64), mixed
 
     def _stride(self, mixed: np.ndarray) -> np.ndarray:
