@@ -192,6 +192,8 @@ class KVWorker:
         """End this worker's round; gives its new clock.
 
         Waits until its own pushes are acknowledged, then until no worker is more than the staleness behind (BSP: 0).
+        BoundedDelay: waits for own requests of earlier iterations alone. BSP(backup=b): the round that is open, which
+        may be several further where this worker came late.
         """
         self._check_open()
         return self._rounds.end_round()
@@ -219,7 +221,8 @@ class KVWorker:
 
     @property
     def current_clock(self) -> int:
-        """The number of clock() calls that returned or wait: what the next push is stamped with."""
+        """The number of clock() calls that returned or wait (with backup workers: of the round that it is in): what the
+        next push is stamped with."""
         return self._inbox.clock
 
     def stats(self) -> dict[str, dict[str, int]]:
