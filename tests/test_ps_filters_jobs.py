@@ -1,75 +1,23 @@
-"""Filters in whole jobs: the bytes they save, what the servers end up with; loss, and servers that forget."""
-
-import random
+"""Filters in whole jobs: the bytes they save, to the byte, and what the servers end up with."""
 
 import numpy as np
 import pytest
 import torch
+from ps_filter_jobs import DIM, KEYS, ROUNDS, ROWS, TABLE, bytes_of, job, pull_and_push, rows_of, run_job
 
-from pslab.comm import Faults, ProcessWorld, SimWorld
+from pslab.comm import ProcessWorld, SimWorld
 from pslab.ps import (
     ASP,
-    BSP,
     SGD,
-    SSP,
-    ConsistentHash,
-    HashPartition,
-    Integers,
+    KeyCaching,
     KVServer,
     KVWorker,
-    RangePartition,
+    SignificantlyModified,
     TableConfig,
+    ValueCompression,
     serve,
 )
-from pslab.ps.filters import KeyCaching, SignificantlyModified, ValueCompression
-from pslab.ps.filters.key_caching import KeyLists
 from pslab.ps.hierarchy import serve_aggregator
-
-ROWS, DIM, ROUNDS = 1000, 2, 10
-KEYS = np.sort(np.random.default_rng(0).permutation(ROWS)[:300])
-TABLE = TableConfig("t", DIM, ROWS, rule=SGD(1.0), init=Integers(-9, 10), partition=HashPartition())
-
-
-def job(comm, tables, workers, work, settings):
-    """Workers give what work(comm, kv) returned and what their filters saved; servers their rows."""
-    if comm.rank >= workers:
-        server = KVServer(tables, comm.rank - workers, comm.world_size - workers, range(workers))
-        serve(comm, server)
-        return {table.name: (server.keys(table.name), np.array(server.rows(table.name))) for table in tables}
-    with KVWorker(comm, range(workers, comm.world_size), tables, **settings) as kv:
-        seen = work(comm, kv)
-    return seen, kv.filter_stats()
-
-
-def rows_of(run, workers, table="t"):
-    """(keys ascending, rows) over all servers."""
-    keys, rows = (np.concatenate(parts) for parts in zip(*[held[table] for held in run.results[workers:]]))
-    order = np.argsort(keys)
-    return keys[order], rows[order]
-
-
-def pull_and_push(comm, kv, batches=None):
-    """ROUNDS times the rows of a batch pulled, then gradients for them pushed."""
-    seen = []
-    for clock in range(ROUNDS):
-        keys = KEYS if batches is None else batches[clock]
-        seen.append(kv.wait(kv.pull(keys, "t")).clone())
-        kv.push(keys, torch.arange(len(keys) * DIM, dtype=torch.float32).reshape(-1, DIM) % 7 + comm.rank, "t")
-        kv.clock()
-    return seen
-
-
-def bytes_of(run, workers):
-    """(keys, values) to the servers, and values from them, as the ledger saw them."""
-    servers = range(workers, run.ledger.world_size)
-    into = [sum(run.ledger.port(server, kind)[1] for server in servers) for kind in ("keys", "vals")]
-    return (*into, sum(run.ledger.port(server, "vals")[0] for server in servers))
-
-
-def run_job(filters, work=pull_and_push, workers=1, servers=2, table=TABLE, world=SimWorld, **settings):
-    settings = {**settings, "filters": filters}
-    return world(workers + servers).run(job, [table], workers, work, settings)
-
 
 # ---- bytes ----------------------------------------------------------------------------------------------------------
 
@@ -238,90 +186,6 @@ def test_a_set_row_and_a_pushpull_leave_nothing_behind():
     run = run_job([SignificantlyModified(100.0)], work, table=table, servers=1)
     assert run.results[0][0] == [[-1.5]]
     assert rows_of(run, 1)[1][:4, 0].tolist() == [0, 50, -1.5, -1]
-
-
-# ---- loss, and servers that forget ----------------------------------------------------------------------------------
-
-EVERYTHING = [KeyCaching(2), ValueCompression("fp16"), SignificantlyModified(3.0)]
-MODELS = [BSP(), SSP(1), ASP()]
-PARTITIONS = [RangePartition(), HashPartition(), ConsistentHash()]
-
-
-def counted(comm, kv):
-    """Pushes with a known sum, the lists of keys coming back in turns; pulls asked for before them, read after."""
-    for clock in range(4):
-        keys = [[0, 1, 3], [1, 2, 3], [0, 2]][clock % 3]
-        asked = kv.pull(keys, "t")
-        kv.push(keys, torch.tensor([[1.0], [2.0], [4.0]])[:len(keys)] * 10**comm.rank, "t")
-        kv.push(keys, torch.full((len(keys), 1), 8.0), "t")
-        kv.wait(asked)
-        kv.clock()
-
-
-def truth(workers):
-    rows = np.zeros(4)
-    for clock in range(4):
-        keys = [[0, 1, 3], [1, 2, 3], [0, 2]][clock % 3]
-        for worker in range(workers):
-            rows[keys] -= np.array([1.0, 2.0, 4.0])[:len(keys)] * 10**worker + 8
-    return rows
-
-
-def play(seed, filters, faults=None, **settings):
-    workers, servers = 1 + seed % 3, 1 + seed // 3 % 2
-    table = TableConfig("t", 1, 4, rule=SGD(1.0), consistency=MODELS[seed // 6 % 3],
-                        partition=PARTITIONS[seed // 18 % 3])
-    world = SimWorld(workers + servers, engine="greenlets", trace=False, faults=faults)
-    run = world.run(job, [table], workers, counted, {**settings, "filters": filters})
-    assert rows_of(run, workers)[1][:, 0].tolist() == truth(workers).tolist(), f"replay with seed {seed}"
-    return run
-
-
-def misfortune(seed):
-    chance = random.Random(seed)
-    return Faults(seed=seed, drop=chance.choice([0.1, 0.3, 0.5]), duplicate=chance.choice([0, 0.2, 0.5]),
-                  reorder_s=chance.choice([0, 20e-6, 200e-6]))
-
-
-def test_every_push_counts_once_where_mail_is_lost():
-    asked = 0
-    for seed in range(54):
-        run = play(seed, EVERYTHING, misfortune(seed), retry_s=60e-6)
-        asked += run.ledger.total("retry") > 0
-    assert asked > 50
-
-
-class Forgetful(KeyLists):
-    """Loses every third list when it is asked for it."""
-
-    asked = 0
-
-    def get(self, digest):
-        type(self).asked += 1
-        if type(self).asked % 3 == 0:
-            self._lists.pop(digest, None)
-        return super().get(digest)
-
-
-def test_a_server_that_forgets_asks_again_and_order_is_kept(monkeypatch):
-    """Lossless and lossy; under BSP every pull sees its own round, though its keys may come after the next clock."""
-    monkeypatch.setattr("pslab.ps.filters.server_end.KeyLists", Forgetful)
-    for seed in range(18):
-        play(seed, [KeyCaching()])
-        play(seed, EVERYTHING, misfortune(seed), retry_s=60e-6)
-    assert Forgetful.asked > 100
-
-    def late_reads(comm, kv):
-        asked = []
-        for _ in range(6):
-            asked.append(kv.pull([1, 2, 5], "t"))
-            kv.push([1, 2, 5], torch.ones(3, 1), "t")
-            kv.clock()
-        return [kv.wait(timestamp).flatten().tolist() for timestamp in asked]
-    run = run_job([KeyCaching()], late_reads, workers=2, table=TableConfig("t", 1, 8, rule=SGD(1.0)))
-    assert run.ledger.total("retry") > 0                            # lists that were asked for
-    for seen, _ in run.results[:2]:
-        assert seen == [[-2.0 * clock] * 3 for clock in range(6)]
 
 
 def test_in_real_processes():
