@@ -129,6 +129,27 @@ def test_what_proves_nothing_is_said():
         check(by_hand(("push", 0, 0, 0, 1)), {"u": ASP()})
 
 
+def test_a_worker_of_another_hand():
+    """begin and end around its own calls; the server is a dict that every second time forgets what is added."""
+    for forgets in (False, True):
+        marks, moments, rows, parts = Marks(2, 8, factor=1.0), iter(range(100)), {0: 0.0, 1: 0.0}, []
+        for worker in range(2):
+            recorder = Recorder(marks, worker=worker, now=lambda moments=moments: float(next(moments)))
+            for step in range(3):
+                number = recorder.next_number("t")
+                op = recorder.begin("push", step, "t", [0, 1])
+                for key, row in zip(rows, marks.vals(worker, number, 2)):
+                    rows[key] = rows[key] if forgets and step % 2 else rows[key] + row
+                recorder.end(op)
+                op = recorder.begin("pull", step, "t", [1, 0])
+                recorder.end(op, [rows[1], rows[0]])
+                recorder.end(recorder.begin("clock", step + 1))
+            parts.append(recorder.part())
+        found = check(History.of(parts, final={"t": [rows[0], rows[1]]}, marks={"t": marks}), ASP(), reached=True)
+        assert found.rules == ({"own", "final"} if forgets else set()), found
+        assert found.lead == 3
+
+
 def test_findings_are_counted_and_cut():
     reads = [("pull", 0, 0, t, t + 1, [(5, 5)]) for t in range(30)]
     found = check(by_hand(*reads), ASP(), final=False, limit=3)
