@@ -251,6 +251,18 @@ def test_compensation_at_the_worker_uses_what_the_server_has_when_it_pushes():
     assert off.trace.to_bytes() == run(K=3, pace=PACE, watch={}).trace.to_bytes()
 
 
+def test_compensation_at_the_worker_measures_from_the_fetch_and_not_from_its_local_steps():
+    server, then, w = START.clone(), None, None
+    for step in range(7):
+        if step % 3 == 0:
+            then = w = server.clone()
+        g = gradient_of(w, 0, step)
+        w = w - LR / 2 * g
+        server = server - LR * (g + LAM * g * g * (server - then))
+    found = run(steps=7, make=lambda kv, parameters: Compensated(kv, parameters, LAM, fetch_every=3, local_lr=LR / 2))
+    assert np.allclose(found.results[1][0], server, rtol=1e-5)
+
+
 def sparse_program(comm):
     table = TableConfig("dense", 2, 6, SGD(1.0), ASP())
     if comm.rank == 2:
