@@ -145,6 +145,19 @@ def test_pushpull_counts_once_though_letters_are_lost_doubled_and_late():
                 assert first[step % 3] + step // 3 + 1 <= value <= first[step % 3] + 10, (seed, step)
 
 
+def test_a_pushpull_that_comes_again_is_not_taken_for_a_waiting_pull_of_its_number():
+    server = KVServer([table(ASP()), table(BSP(), name="b")], 0, 1, [0, 1])
+
+    def send(kind, tensors, **meta):
+        letter = Mail(0, kind, {"q": 1, "n": 0, "c": 1, "r": [4, 1], **meta}, tensors)
+        return [mail.kind for _, mail in server.handle(letter, 0.0)]
+    server.handle(Mail(0, "clock", {"c": 1}, []), 0.0)
+    assert send("pull", [], t=1) == []                      # worker 1 is behind: it waits
+    for _ in range(3):
+        assert send("pushpull", [np.ones((1, DIM), np.float32)], t=0) == ["rows"]
+    assert server.rows("t")[4, 0] == table().initial_rows()[4, 0] - 1
+
+
 def test_pushpull_through_a_cache_and_into_out():
     out = torch.zeros(3, DIM)
 
