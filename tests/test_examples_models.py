@@ -44,7 +44,7 @@ def test_factorisation_of_whole_numbers_is_the_plain_loop_to_the_last_bit(worker
 
 
 def test_factorisation_of_any_numbers_is_the_plain_loop():
-    example = replace(factorisation(batch=50, epochs=2, factors=3, rule=SGD(0.02)), data=whole_ratings(3))
+    example = replace(factorisation(batch=8, epochs=2, factors=3, rule=SGD(0.02)), data=whole_ratings(3))
     result = run_example(example, workers=3, servers=2)
     users, items = factorisation_by_hand(example, 0.02)
     np.testing.assert_allclose(result.rows["users"], users, atol=1e-5)
@@ -101,7 +101,7 @@ def test_l1_buys_zeros():
 @needs_a9a
 def test_a9a_as_good_as_scikit_learn():
     data = sparse_data("a9a")
-    result = run_example(LogisticExample(data=data), workers=4, servers=2)
+    result = run_example(LogisticExample(data=data), workers=2)
     train = data.train.read()
     dense = np.zeros((len(train), 124), np.float32)
     dense[train.row_of, train.columns] = train.values
@@ -132,7 +132,7 @@ def test_movielens_beats_the_biases(mode):
 
 @pytest.mark.parametrize("mode", ["bsp", "ssp:3"])
 def test_digits_are_learned(mode):
-    result = run_example(MLPExample(), workers=4, servers=2, consistency=mode)
+    result = run_example(MLPExample(), workers=2, consistency=mode)
     assert result.value >= 0.96
     assert result.value > result.baselines["nearest class mean"]
 
