@@ -452,9 +452,9 @@ pslab.viz.Table(["keys with copies", "busiest server", "all operations"],
 
 # %% [markdown]
 # In the middle column look for where it stops falling: some copies make the load even, and more of them only add writes,
-# which the last column counts. Two remarks. A worker that names each key once in a
-# batch, as lab 6 does, sends the hottest key once and not eighty times, which is the cheaper cure where batches are large.
-# And copies that may differ for a moment need less than writes to all at once: that is the subject of lab 5.
+# which the last column counts. Two remarks. A worker that names each key once in a batch, as lab 6 does, sends the hottest
+# key once, and not some eighty times in a batch of 512: where batches are large, that is the cheaper cure. And copies that
+# may differ for a moment need less than writes to all at once: that is the subject of lab 5.
 #
 # ## 3.5 How many servers
 #
