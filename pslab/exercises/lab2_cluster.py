@@ -2,7 +2,7 @@
 no reference stands here. Servers note down every letter; judges read the notes.
 
     ranged     rank 0 pushes or pulls key ranges, server s is rank s + 1
-    pushed     rank 0 is a server that answers and keeps nothing; ranks 1 .. K push until all is acknowledged
+    pushed     groups of a server, which answers and keeps nothing, and K workers, who push until all is acknowledged
     windowed   rank 0 asks through a window; other ranks answer when and in which order their orders say
 """
 
@@ -72,19 +72,22 @@ def _line(error) -> str:
 
 
 def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict) -> dict:
-    """work[k]: (incarnation, keys (n,), vals (n,)) of worker k + 1. habits of the server:
+    """work[g][k]: (incarnation, keys (n,), vals (n,)) of worker k of group g. A group is K + 1 ranks, the server first,
+    and has nothing to do with the others. habits of the servers:
 
     ignore      {number: how many copies of it are taken for lost}
     hold        so many letters are gathered before any is answered (0: none)
     copies      how often each letter is answered
     stale       before its first answer, acknowledge `stale` numbers of the incarnation before
     """
-    if comm.rank > 0:
-        incarnation, keys, vals = work[comm.rank - 1]
+    group, place = divmod(comm.rank, len(work[0]) + 1)
+    server = comm.rank - place
+    if place > 0:
+        incarnation, keys, vals = work[group][place - 1]
         pushes = [(keys[i:i + 1].clone(), vals[i:i + 1].clone()) for i in range(len(keys))]
-        push_all(comm, 0, incarnation, pushes, window, retry_s)
+        push_all(comm, server, incarnation, pushes, window, retry_s)
         done_s = comm.now()
-        comm.post(0, BYE)                                   # it may be lost: then a long silence ends the server
+        comm.post(server, BYE)                                   # it may be lost: then a long silence ends the server
         return {"done_s": done_s}
     letters, ignored, held, most, last_ack_s, first = [], dict(habits["ignore"]), [], 0, 0.0, True
     gone: set = set()
@@ -92,9 +95,9 @@ def pushed(push_all, comm, work: list, window: int, retry_s: float, habits: dict
         letter = comm.poll(retry_s / 4 if held else 20 * retry_s)
         if letter is not None and letter.kind == BYE:
             gone.add(letter.src)
-            if len(gone) < comm.world_size - 1:
+            if len(gone) < len(work[0]):
                 continue
-        if (letter is None and not held) or len(gone) == comm.world_size - 1:
+        if (letter is None and not held) or len(gone) == len(work[0]):
             return {"letters": letters, "most": most, "last_ack_s": last_ack_s}
         if letter is not None:
             life, number = letter.meta.get("n"), letter.meta.get("q")
