@@ -145,7 +145,20 @@ def test_what_a_race_is_told_counts():
     assert other["BSP"].curve.losses[-1] != few["BSP"].curve.losses[-1]
 
 
+def test_the_ring_ends_for_all_when_one_rank_is_over_the_horizon():
+    """Behind slow links the ranks leave an all-reduce one after the other: here ranks 1 and 2 after the horizon."""
+    def race(**end):
+        return run_race(EXACT, Pace.equal(0.01), workers=3, lr=0.1, modes={"ring": "ring"}, **end,
+                        world=lambda n: SimWorld(n, link=Link(latency_s=1e-3, bandwidth_Bps=1e4)))["ring"]
+
+    begins = [steps[1][2] for steps in race(steps=4).steps]
+    assert begins[0] < begins[1] < begins[2]
+    assert race(horizon_s=(begins[0] + begins[1]) / 2).counts == [2, 2, 2]
+
+
 @pytest.mark.parametrize(("call", "words"), [
+    (lambda: run_race(TASK, Pace.equal(1.0), workers=2, lr=1, steps=1, modes={"x": "ring"}, real="nap"), "real='nap'"),
+    (lambda: run_race(TASK, Pace.equal(1.0), workers=2, lr=1.0, steps=1, modes={"x": ASP()}, real="nap"), "real='nap'"),
     (lambda: AdaptiveSSP(most=0), "most=0"),
     (lambda: run_race(TASK, Pace.equal(1.0), lr=1.0, steps=1), "workers=None"),
     (lambda: run_race(TASK, Pace.equal(1.0), workers=2, lr=1.0), "one of them to end"),
