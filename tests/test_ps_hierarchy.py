@@ -270,3 +270,25 @@ def test_an_aggregator_by_itself_serves_until_its_workers_left():
     assert run.results[1] == run.results[2] == DENSE.initial_rows()[2:5].tolist()
     assert run.results[0]["rows_fetched"] == 3
     assert run.results[3]["tables"]["dense"]["pulls"] == 1
+
+
+def test_an_echo_of_a_pull_of_an_earlier_round_is_not_answered():
+    class Upstream:
+        clock_now = 0
+
+        def clock(self):
+            self.clock_now += 1
+            return self.clock_now
+
+        def pull(self, keys, table):
+            return 1
+
+        def wait(self, timestamp):
+            return np.zeros((1, 3), np.float32)
+
+    aggregator = Aggregator(TABLES, [1], Upstream(), 0)
+    pull = Mail(1, "pull", {"t": 0, "q": 1, "c": 0, "r": [0, 1]})
+    for _ in range(2):                              # within its round it may be asked again
+        assert [letter.kind for _, letter in aggregator.handle(pull, 0.0)] == ["rows"]
+    assert [letter.kind for _, letter in aggregator.handle(Mail(1, "clock", {"c": 1}), 0.0)] == ["min"]
+    assert aggregator.handle(pull, 0.0) == []
