@@ -24,6 +24,7 @@ from pslab.ps import (
     TableConfig,
     serve,
 )
+from pslab.ps.clocks import Clocks
 from pslab.ps.history import History, Recorder, ServerLog, check
 
 FREE = Link(latency_s=0.0, overhead_s=0.0, bandwidth_Bps=math.inf)      # messages take no time: only computing does
@@ -218,6 +219,39 @@ def test_backups_under_loss_and_over_servers():
         assert all(server["stats"]["refused"] == 0 for server in done.results[4:])
         sums = [server["rows"]["t"][0, 0] for server in done.results[4:]]
         assert sums[0] == pytest.approx(-24, rel=1e-6)                  # every round's mean is 1, whoever was late
+
+
+def test_a_late_worker_says_which_rounds_it_left_out():
+    """It joins the open round also where it had nothing to push, and its next clock letter names that round alone."""
+    table, letters = TableConfig("t", 1, 1, rule=SGD(1.0), consistency=BSP(backup=1)), []
+
+    def work(comm, kv):
+        post, clocks = comm.post, []
+
+        def spy(dst, kind, meta=None, *args, **kwargs):
+            if kind == "clock" and comm.rank == 2:
+                letters.append(dict(meta))
+            post(dst, kind, meta, *args, **kwargs)
+        comm.post = spy
+        while kv.current_clock < 5:
+            comm.compute(3.5 if comm.rank == 2 and not clocks else 1.0)
+            clocks.append(kv.clock())
+        return clocks
+    assert run(3, table, work).results[2] == [3, 4, 5]
+    assert letters == [{"c": 1}, {"c": 4, "j": 3}, {"c": 5}]
+
+
+def test_a_round_that_a_worker_left_out_does_not_count_it():
+    clocks = Clocks(range(3), {1})
+    clocks.advance(0, 3)
+    assert not clocks.advance(2, 3, 2)                      # of rounds 0 to 2, worker 2 did the last alone
+    assert clocks.level(1) == 0
+    assert [clocks.ended(2, round_) for round_ in range(4)] == [False, False, True, False]
+    clocks.advance(1, 1)
+    assert clocks.level(1) == 1                             # round 0: of 0 and 1; round 1 waits for worker 1
+    clocks.advance(1, 2)
+    assert clocks.level(1) == 3                             # round 1 of 0 and 1, round 2 of 0 and 2
+    assert clocks.level(0) == 2
 
 
 def test_those_left_go_on_when_the_others_have_left():

@@ -117,6 +117,16 @@ def test_sets_overwrite():
     assert rules(by_hand(*twice, ("pull", 0, 0, 4, 5, [(1, 0), (1, 1)]), final=[(1, 1)])) == {"set"}
 
 
+def test_a_round_drops_at_most_the_backup_workers():
+    ops = [op for worker in range(3) for op in (("push", worker, 0, 0, 1), ("clock", worker, 1, 1, 2))]
+    two = by_hand(*ops, ("pull", 0, 1, 3, 4, [(0, 0), (2, 0)]), final=[(0, 0), (2, 0)])
+    one = by_hand(*ops, ("pull", 0, 1, 3, 4, [(0, 0)]), final=[(0, 0)])
+    assert not rules(two, BSP(backup=1))
+    assert not rules(one, BSP(backup=2))
+    assert rules(one, BSP(backup=1)) == {"final"}
+    assert rules(two, BSP()) == {"bound", "final"}
+
+
 def test_what_proves_nothing_is_said():
     assert rules(by_hand(("push", 0, 0, 0, 1), final=[(0, 0)])) == {"empty"}
     found = check(by_hand(("pull", 0, 0, 0, 1, [])), ASP())
