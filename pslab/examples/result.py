@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pslab.comm import Run
-from pslab.ps.history import History
+from pslab.ps import history as records
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ExampleResult:
     clocks_s: list[list[float]] = field(repr=False)
     baselines: dict[str, float]
     run: Run = field(repr=False)
-    history: History | None = field(default=None, repr=False)
+    history: records.History | None = field(default=None, repr=False)
 
     @property
     def value(self) -> float:

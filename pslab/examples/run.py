@@ -20,7 +20,7 @@ import numpy as np
 
 from pslab.comm import Comm, Link, ProcessWorld, SimWorld
 from pslab.ps import EASGD, Consistency, KVServer, KVWorker, serve
-from pslab.ps.history import History, Recorder, ServerLog
+from pslab.ps import history as records
 
 from .example import Example, Pace
 from .local import LocalTables
@@ -93,14 +93,14 @@ def example_program(comm: Comm, example: Example, plan: Plan) -> dict:
     if not plan.servers:
         return _alone(comm, LocalTables(tables), example, plan)
     if comm.rank >= plan.workers:
-        log = ServerLog() if plan.record else None
+        log = records.ServerLog() if plan.record else None
         server = KVServer(tables, comm.rank - plan.workers, plan.servers, range(plan.workers), recorder=log)
         watched = Watched(server, tables, plan.workers, plan.every)
         comm.barrier()
         began_s = comm.now()
         stats = serve(comm, watched)
         return {"copies": watched.finish(), "began_s": began_s, "stats": stats, "log": log and log.part()}
-    log = Recorder() if plan.record else None
+    log = records.Recorder() if plan.record else None
     kv = KVWorker(comm, range(plan.workers, plan.world_size), tables, recorder=log)
     comm.barrier()                                      # time starts when all are ready
     with kv:
@@ -157,4 +157,4 @@ def _run(world, kind: str, example: Example, plan: Plan, timeout_s: float) -> Ex
         losses=[sum(sums) / size for sums, size in zip(zip(*[worker["losses"] for worker in workers]), example.sizes)],
         clocks_s=[[after - began_s for after in worker["times_s"]] for worker in workers],
         baselines=example.baselines(), run=run,
-        history=History.of([rank["log"] for rank in run.results]) if plan.record else None)
+        history=records.History.of([rank["log"] for rank in run.results]) if plan.record else None)
