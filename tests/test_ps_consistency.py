@@ -261,6 +261,20 @@ def test_those_left_go_on_when_the_others_have_left():
     assert [clock for clock, _ in done.results[2]] == [2, 3]            # its round 0 ended in round 2, which it did
 
 
+def test_fewer_left_than_a_round_waits_for():
+    """With one backup of three, two must end a round; once two have left, the third is all there is."""
+    done = backup_job(BSP(backup=1), [[1.0] * 3, [1.0] * 3, [2.5, 2.5, 7.0]])
+    assert [clock for clock, _ in done.results[2]] == [2, 3]
+    table = TableConfig("t", 1, 1, rule=SGD(1.0), consistency=BSP(backup=1))
+
+    def work(comm, kv):
+        for _ in range(4 if comm.rank == 2 else 1):
+            kv.push([0], torch.ones(1, 1), "t")
+            kv.clock()
+        return int(kv.wait(kv.pull([0], "t")))
+    assert run(3, table, work).results[2] <= -3 * 3         # a mean of 1, times three, in each round of its own
+
+
 # ---- a model for each range ---------------------------------------------------------------------------------------
 
 
@@ -316,6 +330,26 @@ def test_a_history_of_ranges_and_hashed_keys():
     assert not found, found
     assert [t for rows, t in counted if rows and t > 3]                 # on arrival: six steps of two workers
     assert found.lead == 3                                              # as the looser range allows
+
+
+def test_a_round_of_two_ranges_is_logged_as_two():
+    model = PerRange([(0, 2, BSP()), (2, 4, SSP(0)), (4, None, SSP(1))])
+    table = TableConfig("t", 1, 6, rule=SGD(1.0), consistency=model)
+
+    def program(comm):
+        if comm.rank == 2:
+            log = ServerLog()
+            serve(comm, KVServer([table], 0, 1, range(2), recorder=log))
+            return log.part()
+        recorder = Recorder()
+        with KVWorker(comm, [2], [table], recorder=recorder) as kv:
+            for _ in range(3):
+                kv.push(range(6), torch.ones(6, 1), "t")
+                kv.wait(kv.pull(range(6), "t"))
+                kv.clock()
+        return recorder.part()
+    found = check(History.of(SimWorld(3).run(program).results), model)
+    assert not found, found
 
 
 def test_ranges_that_do_not_fit():
