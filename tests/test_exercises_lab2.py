@@ -103,7 +103,7 @@ def test_every_slip_of_a_handler_shows_in_some_series(seed):
 # ---- 2.2, 2.3 -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [{"lr": 0.1, "eps": 0.25}, {"lr": 0.5, "eps": 1e-10}])
+@pytest.mark.parametrize("settings", lab2_rules.ADAGRAD_JUDGES.settings)
 def test_the_reference_of_adagrad_is_torch_s(settings):
     p = lab2_rows.problem(rng(), **settings)
     table = torch.nn.Parameter(torch.from_numpy(p.table.copy()))
@@ -153,6 +153,21 @@ def test_every_slip_of_a_rule_shows_ten_times_over(judges):
         apart = [np.abs(lab2_rows.after(p, judges.rule, slip) - lab2_rows.after(p, judges.rule)).max()
                  for p in problems]
         assert max(apart) > 10 * lab2_rules.SEEN_AT, slip
+
+
+@pytest.mark.parametrize("rule", ["adagrad", "ftrl"])
+def test_float32_stays_well_within_what_is_allowed(repo_root, rule):
+    """A right answer in float32, on tables of the hidden sizes: half of the tolerance, so no seed refuses it."""
+    names = {}
+    folder = repo_root / "tests" / "answers" / "lab2" / {"adagrad": "ex_2_2", "ftrl": "ex_2_3"}[rule]
+    exec((folder / "right_sorted.py").read_text(encoding="utf-8"), names)
+    judges = {"adagrad": lab2_rules.ADAGRAD_JUDGES, "ftrl": lab2_rules.FTRL_JUDGES}[rule]
+    for seed in range(6):
+        for p in judges.problems(rng(seed), R=70, D=5, n=20):
+            (rows, pushes), state = p.given(), {}
+            for keys, grads in pushes:
+                names[f"{rule}_rows"](rows, state, keys, grads, **p.settings)
+            assert np.abs(rows.numpy() - lab2_rows.after(p, rule)).max() < lab2_rules.ATOL / 2
 
 
 def test_what_a_state_holds_is_counted_whatever_it_is_made_of():

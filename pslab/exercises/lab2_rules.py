@@ -117,7 +117,7 @@ def criteria(judges: Judges, points: tuple[int, ...]) -> tuple[Criterion, ...]:
     )
 
 
-ADAGRAD_JUDGES = Judges("adagrad", False, [{"lr": 0.1, "eps": 0.25}, {"lr": 0.5, "eps": 1e-10}])
+ADAGRAD_JUDGES = Judges("adagrad", False, [{"lr": 0.05, "eps": 0.25}, {"lr": 0.02, "eps": 1e-10}])
 FTRL_JUDGES = Judges("ftrl", True, [{"alpha": 0.3, "beta": 1.0, "l1": 0.6, "l2": 0.5},
                                     {"alpha": 0.1, "beta": 0.5, "l1": 0.0, "l2": 0.0}])
 
