@@ -202,7 +202,8 @@ def together(schedules: int, public_schedules: int):
         many = public_schedules if case.public else schedules
         streams, wheres = [], []
         for i in range(many // GROUPS):
-            groups, seed = [work_of(case.rng, 3 if i % 4 == 3 else 2, 4) for _ in range(GROUPS)], int(case.rng.integers(2**31))
+            groups = [work_of(case.rng, 3 if i % 4 == 3 else 2, 4) for _ in range(GROUPS)]
+            seed = int(case.rng.integers(2**31))
             faults = Faults(seed, drop=0.25, duplicate=0.25, reorder_s=0.02, delay_s=0.01)
             run = _run(answers, *groups, faults=faults, seed=seed, trace=False)
             for g, work in enumerate(groups):
