@@ -12,6 +12,9 @@
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
     viz.algorithms(size, K, racks)          seconds of every all-reduce, from pslab.cost; with _widget: with sliders
+    viz.hash_ring(old, new, keys=...)       the ring of consistent hashing, before and after a server comes
+    viz.shards(S, points)                   balance of S servers and what moves at S + 1; with _widget: with sliders
+    viz.push_bytes(rows, dim)               bytes of a push and a pull with filters; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
 
@@ -26,7 +29,10 @@ from .flow import Box, flow
 from .links import links
 from .patterns import patterns
 from .picture import Picture, Table, new_figure
+from .push_bytes import push_bytes, push_bytes_widget, push_pull_bytes
 from .scrubber import scrubber, step
+from .shards import sharding, shards, shards_widget
+from .shards_ring import hash_ring, ring_shares
 from .spacetime import spacetime, table
 from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
 from .timeline import timeline
@@ -50,16 +56,24 @@ __all__ = [
     "curve",
     "duel",
     "flow",
+    "hash_ring",
     "links",
     "look_of",
     "new_figure",
     "number",
     "patterns",
+    "push_bytes",
+    "push_bytes_widget",
+    "push_pull_bytes",
     "redrawn",
+    "ring_shares",
     "ring_walk",
     "score_against_bytes",
     "scrubber",
     "seconds_unit",
+    "sharding",
+    "shards",
+    "shards_widget",
     "sized",
     "spacetime",
     "step",

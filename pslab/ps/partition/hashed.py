@@ -75,6 +75,15 @@ class ConsistentHash(Partition):
         self._check_bound()
         return tuple(server for server in range(self.num_servers) if server not in self.removed)
 
+    def ring(self) -> tuple[np.ndarray, np.ndarray]:
+        """(places (n,) uint64 ascending on the ring of 2^64, the server at each (n,) int64), points a server."""
+        places, owners = self._ring
+        return places.copy(), owners.copy()
+
+    def place(self, keys: np.ndarray) -> np.ndarray:
+        """(n,) uint64: where keys (n,) lie on the ring; a key belongs to the first point at or after its place."""
+        return hash_keys(keys, self.seed)
+
     def owner(self, keys: np.ndarray) -> np.ndarray:
         places, owners = self._ring
         at = np.searchsorted(places, hash_keys(keys, self.seed))
