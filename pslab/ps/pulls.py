@@ -48,7 +48,9 @@ class PendingPull:
     def rows(self):
         result, only = self.buffer, self.only
         if only is not None:
-            result = bits_of(only.tensors[0]) if self.inverse is None else only.views()[0]
+            if self.inverse is None:
+                return only.tensors[0]
+            result = only.views()[0]
         if result is None:                      # no keys, no rows
             result = np.empty(self.shape, DTYPES[self.dtype]) if self.target is None else self.target
         elif self.inverse is not None:
