@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def role(comm):
     return {0: "first", comm.world_size - 1: "last"}.get(comm.rank, "between")

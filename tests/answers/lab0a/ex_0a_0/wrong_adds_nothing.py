@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "there and back"
 MISCONCEPTION = "0/ping-without-pong"
+LONG = True
 
 
 def ping_pong(comm, x):

@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "there and back"
 MISCONCEPTION = "0/everyone-receives-first"
+LONG = True
 
 
 def ping_pong(comm, x):

@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "the circle in the report"
 MISCONCEPTION = "0/follow-the-waiting"
+LONG = True
 
 
 def circle():

@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "a role for each rank"
 MISCONCEPTION = "0/last-is-fixed"
+LONG = True
 
 
 def role(comm):

@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "a deadlock on purpose"
 MISCONCEPTION = "0/sent-and-never-received"
+LONG = True
 
 
 def jam(comm, x):

@@ -3,6 +3,7 @@
 BASE = "right_plain"
 REFUSED_BY = "there and back"
 MISCONCEPTION = "0/returned-what-was-sent"
+LONG = True
 
 
 def ping_pong(comm, x):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "seconds"
 MISCONCEPTION = "0/flat-broadcast"
+LONG = True
 
 
 def broadcast(comm, x, root):

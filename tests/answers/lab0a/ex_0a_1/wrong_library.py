@@ -4,6 +4,7 @@ from pslab import collectives
 
 REFUSED_BY = "from rank 0"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def broadcast(comm, x, root):

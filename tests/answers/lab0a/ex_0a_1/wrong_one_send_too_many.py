@@ -2,6 +2,7 @@
 
 REFUSED_BY = "from rank 0"
 MISCONCEPTION = "0/sent-and-never-received"
+LONG = True
 
 
 def broadcast(comm, x, root):

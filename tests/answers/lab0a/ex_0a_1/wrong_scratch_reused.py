@@ -2,6 +2,7 @@
 
 REFUSED_BY = "from rank 0"
 MISCONCEPTION = "all/isend-buffer"
+LONG = True
 
 
 def broadcast(comm, x, root):

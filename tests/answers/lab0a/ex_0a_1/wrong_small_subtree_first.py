@@ -2,6 +2,7 @@
 
 REFUSED_BY = "seconds"
 MISCONCEPTION = "0/too-many-rounds"
+LONG = True
 
 
 def broadcast(comm, x, root):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "bytes, once each"
 MISCONCEPTION = "0/more-than-once"
+LONG = True
 
 
 def broadcast(comm, x, root):

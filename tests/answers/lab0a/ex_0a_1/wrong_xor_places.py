@@ -2,6 +2,7 @@
 
 REFUSED_BY = "from any root"
 MISCONCEPTION = "0/wrong-rotation"
+LONG = True
 
 
 def broadcast(comm, x, root):

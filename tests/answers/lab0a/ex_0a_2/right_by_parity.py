@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def reduce_scatter(comm, x):
     K, rank = comm.world_size, comm.rank

@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def reduce_scatter(comm, x):
     K, rank = comm.world_size, comm.rank

@@ -1,5 +1,7 @@
 """One round, and the rest by recursion; cuts by hand."""
 
+LONG = True
+
 
 def bounds(P, K, i):
     short, rest = divmod(P, K)

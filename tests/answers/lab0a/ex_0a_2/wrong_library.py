@@ -4,6 +4,7 @@ from pslab import collectives
 
 REFUSED_BY = "chunk r of the sum"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def reduce_scatter(comm, x):

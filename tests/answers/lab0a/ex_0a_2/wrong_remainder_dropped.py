@@ -3,6 +3,7 @@
 
 REFUSED_BY = "chunk r of the sum"
 MISCONCEPTION = "0/remainder-dropped"
+LONG = True
 
 
 def reduce_scatter(comm, x):

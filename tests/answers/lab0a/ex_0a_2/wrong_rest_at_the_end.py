@@ -3,6 +3,7 @@
 
 REFUSED_BY = "chunk r of the sum"
 MISCONCEPTION = "0/rest-at-the-end"
+LONG = True
 
 
 def reduce_scatter(comm, x):

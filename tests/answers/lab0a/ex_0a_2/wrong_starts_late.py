@@ -4,6 +4,7 @@ import torch
 
 REFUSED_BY = "chunk r of the sum"
 MISCONCEPTION = "0/one-round-short"
+LONG = True
 
 
 def reduce_scatter(comm, x):

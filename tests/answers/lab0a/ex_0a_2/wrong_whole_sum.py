@@ -2,6 +2,7 @@
 
 REFUSED_BY = "chunk r of the sum"
 MISCONCEPTION = "0/whole-sum"
+LONG = True
 
 
 def reduce_scatter(comm, x):

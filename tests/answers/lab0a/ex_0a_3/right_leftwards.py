@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def ring_all_reduce(comm, x):
     K, rank = comm.world_size, comm.rank

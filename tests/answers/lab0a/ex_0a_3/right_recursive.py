@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def ring_all_reduce(comm, x):
     chunks = [c.clone() for c in torch.tensor_split(x, comm.world_size)]

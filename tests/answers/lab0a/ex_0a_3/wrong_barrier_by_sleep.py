@@ -4,6 +4,7 @@ import time
 
 REFUSED_BY = "bytes"
 MISCONCEPTION = "0/ranks-share-nothing"
+LONG = True
 
 BOX = {}
 

@@ -4,6 +4,7 @@ from pslab.collectives import all_reduce
 
 REFUSED_BY = "the sum on every rank"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 class Wrapped:

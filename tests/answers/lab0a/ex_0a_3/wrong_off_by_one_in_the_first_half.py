@@ -4,6 +4,7 @@ import torch
 
 REFUSED_BY = "the sum on every rank"
 MISCONCEPTION = "0/two-ranks-only"
+LONG = True
 
 
 def ring_all_reduce(comm, x):

@@ -2,6 +2,8 @@
 
 import math
 
+LONG = True
+
 
 def seconds(K, alpha_s, bandwidth_Bps, way):
     if way == "tree":

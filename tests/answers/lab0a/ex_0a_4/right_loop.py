@@ -1,5 +1,7 @@
 """Counts the levels in a loop, and keeps seconds apart from bytes."""
 
+LONG = True
+
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):
     levels, reached = 0, 1

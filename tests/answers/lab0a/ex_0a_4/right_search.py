@@ -1,5 +1,7 @@
 """Tries sizes until the ring is as fast, by halving the interval."""
 
+LONG = True
+
 
 def faster_ring(K, alpha_s, bandwidth_Bps, n):
     levels = (K - 1).bit_length()

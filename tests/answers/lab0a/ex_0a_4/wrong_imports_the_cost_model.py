@@ -2,6 +2,7 @@
 
 REFUSED_BY = "4 to 64 ranks, 10 µs, 12.5 GB/s"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

@@ -4,6 +4,7 @@ import math
 
 REFUSED_BY = "two and three ranks"
 MISCONCEPTION = "0/log-rounded-down"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

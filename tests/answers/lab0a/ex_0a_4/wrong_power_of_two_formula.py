@@ -4,6 +4,7 @@ import math
 
 REFUSED_BY = "other links"
 MISCONCEPTION = "0/log-rounded-down"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

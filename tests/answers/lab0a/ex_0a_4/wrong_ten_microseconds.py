@@ -2,6 +2,7 @@
 
 REFUSED_BY = "other links"
 MISCONCEPTION = "0/switch-miscounted"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

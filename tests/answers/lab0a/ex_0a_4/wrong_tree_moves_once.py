@@ -2,6 +2,7 @@
 
 REFUSED_BY = "4 to 64 ranks, 10 µs, 12.5 GB/s"
 MISCONCEPTION = "0/tree-moves-once"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

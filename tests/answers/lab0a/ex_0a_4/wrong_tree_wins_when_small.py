@@ -2,6 +2,7 @@
 
 REFUSED_BY = "two and three ranks"
 MISCONCEPTION = "0/tree-wins-when-small"
+LONG = True
 
 
 def tree_or_ring(K, alpha_s, bandwidth_Bps):

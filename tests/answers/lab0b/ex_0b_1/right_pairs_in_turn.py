@@ -1,5 +1,7 @@
 """Blocking sends: in every pair the lower rank speaks first, pairs in one order for all."""
 
+LONG = True
+
 
 def all_to_all(comm, parts):
     K, r = comm.world_size, comm.rank

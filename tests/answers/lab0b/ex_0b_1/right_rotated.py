@@ -1,5 +1,7 @@
 """Step by step: s places to the right, from s places to the left."""
 
+LONG = True
+
 
 def all_to_all(comm, parts):
     K, r = comm.world_size, comm.rank

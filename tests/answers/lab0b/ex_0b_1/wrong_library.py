@@ -4,6 +4,7 @@ from pslab import collectives
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "0B/order-of-arrival"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -4,6 +4,7 @@ import torch
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "0B/own-part-lost"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "0B/written-at-the-target"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "0B/no-such-rank"
+LONG = True
 
 
 def all_to_all(comm, parts):

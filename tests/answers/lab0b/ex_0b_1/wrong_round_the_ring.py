@@ -2,6 +2,7 @@
 
 REFUSED_BY = "bytes on every link"
 MISCONCEPTION = "0B/forwarded"
+LONG = True
 
 
 def all_to_all(comm, parts):

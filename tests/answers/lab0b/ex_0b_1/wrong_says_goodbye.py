@@ -2,6 +2,7 @@
 
 REFUSED_BY = "equal parts"
 MISCONCEPTION = "0/sent-and-never-received"
+LONG = True
 
 
 def all_to_all(comm, parts):

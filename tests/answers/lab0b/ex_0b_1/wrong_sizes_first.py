@@ -4,6 +4,7 @@ import torch
 
 REFUSED_BY = "bytes on every link"
 MISCONCEPTION = "0B/more-than-the-parts"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "parts of any length"
 MISCONCEPTION = "0/everyone-receives-first"
+LONG = True
 
 
 def all_to_all(comm, parts):

@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def largest(x, k):
     at = torch.sort(x.abs(), descending=True, stable=True).indices[:k]

@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "the choice"
 MISCONCEPTION = "0B/magnitude-sent"
+LONG = True
 
 
 def largest(x, k):

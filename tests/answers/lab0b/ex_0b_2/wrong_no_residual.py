@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "one worker, 20 steps"
 MISCONCEPTION = "0B/residual-dropped"
+LONG = True
 
 
 def sparse_sum(comm, name, gradient, k, residuals):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "several workers"
 MISCONCEPTION = "0B/residual-of-another-worker"
+LONG = True
 KEPT = {}
 
 

@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "several workers"
 MISCONCEPTION = "0B/residual-without-total"
+LONG = True
 
 
 def sparse_sum(comm, name, gradient, k, residuals):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "bytes of a message"
 MISCONCEPTION = "0B/sent-dense"
+LONG = True
 
 
 def sparse_sum(comm, name, gradient, k, residuals):

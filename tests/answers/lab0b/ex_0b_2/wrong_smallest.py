@@ -5,6 +5,7 @@ import torch
 BASE = "right_sorted"
 REFUSED_BY = "the choice"
 MISCONCEPTION = "0B/wrong-choice"
+LONG = True
 
 
 def largest(x, k):

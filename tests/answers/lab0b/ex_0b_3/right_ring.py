@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def ring_all_reduce(comm, x):
     """A new tensor: the sum over all ranks of the 1-dimensional x."""

@@ -5,6 +5,7 @@ import torch
 BASE = "right_ring"
 REFUSED_BY = "two ranks, bit for bit"
 MISCONCEPTION = "all/raised"
+LONG = True
 SCRATCH = {}
 
 

@@ -5,6 +5,7 @@ import torch
 BASE = "right_ring"
 REFUSED_BY = "two ranks, bit for bit"
 MISCONCEPTION = "0B/no-future"
+LONG = True
 
 
 def ring_hook(comm, bucket):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_ring"
 REFUSED_BY = "bytes of the ring"
 MISCONCEPTION = "0/ranks-share-nothing"
+LONG = True
 MAILBOX = {}
 
 

@@ -3,6 +3,7 @@
 BASE = "right_ring"
 REFUSED_BY = "two ranks, bit for bit"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def ring_hook(comm, bucket):

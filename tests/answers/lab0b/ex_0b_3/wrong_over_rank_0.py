@@ -3,6 +3,7 @@
 BASE = "right_ring"
 REFUSED_BY = "bytes of the ring"
 MISCONCEPTION = "0B/one-port-for-all"
+LONG = True
 
 
 def ring_hook(comm, bucket):

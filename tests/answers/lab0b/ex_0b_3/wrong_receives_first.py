@@ -3,6 +3,7 @@
 BASE = "right_ring"
 REFUSED_BY = "two ranks, bit for bit"
 MISCONCEPTION = "0/everyone-receives-first"
+LONG = True
 
 
 def ring_hook(comm, bucket):

@@ -3,6 +3,7 @@
 BASE = "right_ring"
 REFUSED_BY = "three ranks"
 MISCONCEPTION = "0B/bucket-left-out"
+LONG = True
 
 
 def ring_hook(comm, bucket):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "sums"
 MISCONCEPTION = "0B/wrong-sums"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "sums"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

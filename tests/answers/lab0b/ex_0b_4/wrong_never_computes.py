@@ -2,6 +2,7 @@
 
 REFUSED_BY = "no second lost"
 MISCONCEPTION = "0B/before-it-is-computed"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

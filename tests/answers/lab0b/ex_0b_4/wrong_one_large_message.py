@@ -4,6 +4,7 @@ import torch
 
 REFUSED_BY = "a message for each gradient"
 MISCONCEPTION = "0B/one-large-message"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

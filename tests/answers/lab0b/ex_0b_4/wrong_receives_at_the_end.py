@@ -2,6 +2,7 @@
 
 REFUSED_BY = "no second lost"
 MISCONCEPTION = "0B/nobody-receives-yet"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "sums"
 MISCONCEPTION = "0/everyone-sends-first"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

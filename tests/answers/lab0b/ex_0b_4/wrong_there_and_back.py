@@ -2,6 +2,7 @@
 
 REFUSED_BY = "bytes"
 MISCONCEPTION = "0B/gradient-twice"
+LONG = True
 
 
 def overlapped_sum(comm, layers):

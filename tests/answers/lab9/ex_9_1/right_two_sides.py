@@ -1,5 +1,7 @@
 """Both sides of the equation, in a table of views."""
 
+LONG = True
+
 
 def crossover(K, D, key_bytes, S, view):
     row = 4 * D

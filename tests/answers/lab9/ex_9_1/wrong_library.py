@@ -4,6 +4,7 @@ from pslab import cost
 
 REFUSED_BY = "the printed example"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def crossover(K, D, key_bytes, S, view):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "the printed example"
 MISCONCEPTION = "9/crossover-miscounted"
+LONG = True
 
 
 def crossover(K, D, key_bytes, S, view):

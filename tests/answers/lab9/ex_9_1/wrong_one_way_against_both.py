@@ -2,6 +2,7 @@
 
 REFUSED_BY = "through the busiest port"
 MISCONCEPTION = "9/one-way-or-both"
+LONG = True
 
 
 def crossover(K, D, key_bytes, S, view):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "through the busiest port"
 MISCONCEPTION = "9/ports-come-whole"
+LONG = True
 
 
 def crossover(K, D, key_bytes, S, view):

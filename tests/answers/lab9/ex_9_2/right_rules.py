@@ -2,6 +2,8 @@
 
 import math
 
+LONG = True
+
 
 def fits(s):
     return s["worker_memory_bytes"] >= s["rows"] * s["row_bytes"] * (s["optimizer_slots"] + 1)

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "one copy does not fit"
 MISCONCEPTION = "9/optimizer-state-is-free"
+LONG = True
 
 
 def recommend(spec):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "one copy does not fit"
 MISCONCEPTION = "9/wrong-architecture"
+LONG = True
 
 
 def recommend(spec):

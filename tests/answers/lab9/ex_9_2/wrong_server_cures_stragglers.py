@@ -2,6 +2,7 @@
 
 REFUSED_BY = "who comes, goes and lags"
 MISCONCEPTION = "9/architecture-is-consistency"
+LONG = True
 
 
 def recommend(spec):

@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def combine_sparse(comm, ids, grads, table):
     K = comm.world_size - 1

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "the case done by hand"
 MISCONCEPTION = "9/only-root-knows"
+LONG = True
 
 
 def combine_dense(comm, ids, grads, table):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "bytes of the dense combine"
 MISCONCEPTION = "9/ring-moves-k"
+LONG = True
 
 
 def combine_dense(comm, ids, grads, table):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "bytes of the sparse combine"
 MISCONCEPTION = "9/ranks-share-nothing"
+LONG = True
 
 MAILBOX = {}
 TOKEN = torch.zeros(1)

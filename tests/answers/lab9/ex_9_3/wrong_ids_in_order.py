@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "rows that several workers touch"
 MISCONCEPTION = "9/ids-in-order"
+LONG = True
 
 
 def combine_sparse(comm, ids, grads, table):

@@ -7,6 +7,7 @@ from pslab import collectives
 BASE = "right_root"
 REFUSED_BY = "the case done by hand"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def combine_dense(comm, ids, grads, table):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "ids twice, in any order, or none"
 MISCONCEPTION = "9/mean-over-lookups"
+LONG = True
 
 
 def combine_sparse(comm, ids, grads, table):

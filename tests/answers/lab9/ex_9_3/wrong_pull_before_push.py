@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "the case done by hand"
 MISCONCEPTION = "9/pull-before-push"
+LONG = True
 
 
 def combine_sparse(comm, ids, grads, table):

@@ -5,6 +5,7 @@ from pslab.exercises import lab9_combine
 BASE = "right_root"
 REFUSED_BY = "the case done by hand"
 MISCONCEPTION = "all/forbidden"
+LONG = True
 
 
 def combine_dense(comm, ids, grads, table):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "rows that several workers touch"
 MISCONCEPTION = "9/rounded-share"
+LONG = True
 
 
 def combine_sparse(comm, ids, grads, table):

@@ -5,6 +5,7 @@ import torch
 BASE = "right_root"
 REFUSED_BY = "bytes of the sparse combine"
 MISCONCEPTION = "9/whole-table-travels"
+LONG = True
 
 
 def combine_sparse(comm, ids, grads, table):

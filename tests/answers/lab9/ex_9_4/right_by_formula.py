@@ -2,6 +2,8 @@
 
 import math
 
+LONG = True
+
 
 def route(model):
     K, key = model["workers"], model["key_bytes"]

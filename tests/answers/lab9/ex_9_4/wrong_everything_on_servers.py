@@ -2,6 +2,7 @@
 
 REFUSED_BY = "two names, one parameter"
 MISCONCEPTION = "9/tied-output-is-dense"
+LONG = True
 
 
 def route(model):

@@ -4,6 +4,7 @@ import math
 
 REFUSED_BY = "what belongs in the plan"
 MISCONCEPTION = "9/no-such-route"
+LONG = True
 
 
 def route(model):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "tables by their touch rate"
 MISCONCEPTION = "9/tables-belong-on-servers"
+LONG = True
 
 
 def route(model):

@@ -4,6 +4,7 @@ import math
 
 REFUSED_BY = "two names, one parameter"
 MISCONCEPTION = "9/tied-is-one"
+LONG = True
 
 
 def route(model):

@@ -4,6 +4,7 @@ import math
 
 REFUSED_BY = "what belongs in the plan"
 MISCONCEPTION = "9/plan-incomplete"
+LONG = True
 
 
 def route(model):

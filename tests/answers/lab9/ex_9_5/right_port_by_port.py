@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def ports(K, V, D, n):
     """Bytes from rank to rank, by contender; rank K is the server."""

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "bytes by formula"
 MISCONCEPTION = "9/ring-moves-k"
+LONG = True
 
 
 def predict_bytes(K, V, D, n):

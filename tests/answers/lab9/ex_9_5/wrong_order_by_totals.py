@@ -2,6 +2,7 @@
 
 REFUSED_BY = "order of finish"
 MISCONCEPTION = "9/total-is-the-clock"
+LONG = True
 
 
 def predict_bytes(K, V, D, n):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "order of finish"
 MISCONCEPTION = "9/server-waits-in-line"
+LONG = True
 
 
 def predict_bytes(K, V, D, n):
