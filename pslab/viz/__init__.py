@@ -11,6 +11,7 @@
     viz.bars(...), viz.curve(...)           numbers with units
     viz.flow(...)                           boxes and arrows: a decision, a data flow
     viz.busiest_link(K, S, overlap)         ring against servers, from pslab.cost; with _widget: with sliders
+    viz.server_ports(K, S)                  which port binds as servers are added; with _widget: with sliders
     viz.algorithms(size, K, racks)          seconds of every all-reduce, from pslab.cost; with _widget: with sliders
     viz.hash_ring(old, new, keys=...)       the ring of consistent hashing, before and after a server comes
     viz.shards(S, points)                   balance of S servers and what moves at S + 1; with _widget: with sliders
@@ -31,6 +32,7 @@ from .patterns import patterns
 from .picture import Picture, Table, new_figure
 from .push_bytes import push_bytes, push_bytes_widget, push_pull_bytes
 from .scrubber import scrubber, step
+from .server_ports import port_loads, server_ports, server_ports_widget
 from .shards import sharding, shards, shards_widget
 from .shards_ring import hash_ring, ring_shares
 from .spacetime import spacetime, table
@@ -62,6 +64,7 @@ __all__ = [
     "new_figure",
     "number",
     "patterns",
+    "port_loads",
     "push_bytes",
     "push_bytes_widget",
     "push_pull_bytes",
@@ -71,6 +74,8 @@ __all__ = [
     "score_against_bytes",
     "scrubber",
     "seconds_unit",
+    "server_ports",
+    "server_ports_widget",
     "sharding",
     "shards",
     "shards_widget",
