@@ -3,7 +3,8 @@
     lint        ruff, import rules (lint-imports), spelling (codespell)
     notebooks   text and stored notebooks agree (python -m pslab.notebooks check)
     unit        tests/, two at a time, without those marked `serial` or `long`
-    serial      tests marked `serial`, one at a time: timings, the browser
+    serial      tests marked `serial`, one at a time: timings
+    browser     tests/browser, two at a time: chapters and labs opened in a real browser
     nbval       every notebook executed again and compared with its stored outputs
     long        tests marked `long` (only with --long, and then alone)
 
@@ -74,7 +75,9 @@ def stages(long: bool) -> list[Stage]:
                        (str(BIN / "codespell"),)), 120),
         Stage("notebooks", ((python, "-m", "pslab.notebooks", "check"),), 60),
         Stage("unit", ((*pytest, "-n2", "--dist", "loadfile", "-m", "not serial and not long", "tests"),), 900, True),
-        Stage("serial", ((*pytest, *alone, "-m", "serial and not long", "tests"),), 600, True),
+        Stage("serial", ((*pytest, *alone, "-m", "serial and not long", "--ignore=tests/browser", "tests"),), 600,
+              True),
+        Stage("browser", ((*pytest, "-n2", "--dist", "load", "-m", "not long", "tests/browser"),), 600, True),
         Stage("nbval", ((*pytest, *nbval, *notebooks()),), 900, True),
     ]  # fmt: skip
 
@@ -126,7 +129,7 @@ def run_again(command: tuple[str, ...], outcome: Outcome, limit_s: float) -> int
 
 def alone(command: tuple[str, ...], outcome: Outcome) -> list[str]:
     """The command for the tests that failed: pytest remembers them; of a notebook, all cells run again."""
-    kept = [part for part in command if part not in ("-n2", "--dist", "loadfile")]
+    kept = [part for part in command if part not in ("-n2", "--dist", "load", "loadfile")]
     if "--nbval" not in command:
         return [*kept, "--last-failed", "--last-failed-no-failures=none"]
     return [*(part for part in kept if not part.endswith(".ipynb")), *sorted(set(outcome.bad_tests.values()))]

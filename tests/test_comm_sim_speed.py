@@ -22,6 +22,7 @@ def ring_all_reduce(comm, numbers):
     return x
 
 
+@pytest.mark.long                       # test_collectives_scale.py holds the same limit with the kit's own ring
 @pytest.mark.serial
 @pytest.mark.timeout(180)
 def test_two_million_messages_on_1024_ranks_in_15_seconds_of_one_core():

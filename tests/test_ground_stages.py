@@ -137,11 +137,13 @@ def test_the_stages_cover_what_make_test_promises():
     said = {
         stage.name: " ".join(part for command in stage.commands for part in command) for stage in run_all.stages(False)
     }
-    assert list(said) == ["lint", "notebooks", "unit", "serial", "nbval"]
+    assert list(said) == ["lint", "notebooks", "unit", "serial", "browser", "nbval"]
     assert all(tool in said["lint"] for tool in ("ruff", "lint-imports", "codespell"))
     assert "not serial and not long" in said["unit"]
     assert "serial and not long" in said["serial"]
     assert "no:xdist" in said["serial"]
+    assert "--ignore=tests/browser" in said["serial"]
+    assert "tests/browser" in said["browser"]
     assert all(o in said["nbval"] for o in ("--nbval-cell-timeout=60", "--dist loadfile", "tests/nbval_sanitize.cfg"))
     assert [stage.name for stage in run_all.stages(True)] == ["long"]
 
@@ -149,4 +151,5 @@ def test_the_stages_cover_what_make_test_promises():
 def test_an_unknown_stage_is_refused(capsys):
     with pytest.raises(SystemExit):
         run_all.main(["--stage", "nosuch"])
-    assert "--stage is 'nosuch'; it must be one of lint, notebooks, unit, serial, nbval" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--stage is 'nosuch'; it must be one of lint, notebooks, unit, serial, browser, nbval" in said

@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for folder in (CHAPTERS, LABS)
                    for path in (ROOT / folder).glob("*.ipynb"))  # fmt: skip
 
+# Labs are nearly alike to a browser: one with real processes and one with predictions are opened every time.
+SHORT = ("lab_00a_patterns", "lab_09_verdict")
+OPENED = [path if path.startswith(CHAPTERS) or Path(path).stem in SHORT else pytest.param(path, marks=pytest.mark.long)
+          for path in NOTEBOOKS]
+
 pytestmark = [
     pytest.mark.serial,
     pytest.mark.timeout(400),  # the sum of the limits in notebook_page.py and lab.py, which fail first and say why
@@ -122,7 +127,7 @@ def test_there_are_notebooks_of_each_kind():
         path.stem for path in (ROOT / SOLUTIONS / "src").glob("*.py")}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS)
+@pytest.mark.parametrize("path", OPENED)
 def test_a_notebook_runs_and_its_controls_redraw_their_figures(opened, path, tmp_path):
     page = opened(path)
     cells = page.run_all()
