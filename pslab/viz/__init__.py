@@ -16,6 +16,7 @@
     viz.hash_ring(old, new, keys=...)       the ring of consistent hashing, before and after a server comes
     viz.shards(S, points)                   balance of S servers and what moves at S + 1; with _widget: with sliders
     viz.push_bytes(rows, dim)               bytes of a push and a pull with filters; with _widget: with controls
+    viz.staleness(s, kind, slow, lr)        time to a target under stragglers, from runs; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
 
@@ -36,6 +37,7 @@ from .server_ports import port_loads, server_ports, server_ports_widget
 from .shards import sharding, shards, shards_widget
 from .shards_ring import hash_ring, ring_shares
 from .spacetime import spacetime, table
+from .staleness import staleness, staleness_runs, staleness_widget
 from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
 from .timeline import timeline
 from .walk import ring_walk
@@ -81,6 +83,9 @@ __all__ = [
     "shards_widget",
     "sized",
     "spacetime",
+    "staleness",
+    "staleness_runs",
+    "staleness_widget",
     "step",
     "style",
     "style_name",
