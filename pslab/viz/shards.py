@@ -18,8 +18,8 @@ SHOWN = {"ring": ("ring", "hybrid"), "ranges": ("even ranges", "allreduce"), "mo
 
 
 def sharding(S: int, points_each: int, *, keys: int = KEYS, seed: int = 0) -> dict:
-    """{'loads': (S,) keys of each server over the mean, 'moved': {way: share of the keys that move from S to S + 1}}."""
-    from pslab.ps import ConsistentHash, HashPartition, RangePartition, movement_plan   # not for every picture
+    """{'loads': (S,) keys of each server over the mean, 'moved': {way: share of the keys that S to S + 1 moves}}."""
+    from pslab.ps import ConsistentHash, HashPartition, RangePartition, movement_plan
 
     _check(S, points_each, keys)
     ring = ConsistentHash(points_each, seed)
@@ -46,7 +46,7 @@ def shards(S: int = 10, points_each: int = 128, *, keys: int = KEYS, seed: int =
         left.set_xlabel("server (number)")
         left.set_ylabel("keys (times the mean)")
         left.xaxis.get_major_locator().set_params(integer=True)
-        for place, (name, (label, look)) in enumerate(SHOWN.items()):
+        for place, (name, (_, look)) in enumerate(SHOWN.items()):
             drawn = right.barh([place], [100 * moved[name]], 0.6, color=LOOKS[look].color, hatch=LOOKS[look].hatch)
             right.bar_label(drawn, [f"{100 * moved[name]:.1f}"], padding=points(4), fontsize=type_pt(8.5))
         even = 100 / (S + 1)

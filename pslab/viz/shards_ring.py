@@ -110,7 +110,7 @@ def _twin(partitions, keys, owners, names) -> Table:
     for partition, owner, name in zip(partitions, owners, names):
         for server, share in ring_shares(partition).items():
             held = ", ".join(str(key) for key in keys[owner == server])
-            rows.append([name, server, len(partition.ring()[0]) // len(partition.servers), f"{share:.1%}", held or "none"])
+            rows.append([name, server, partition.points, f"{share:.1%}", held or "none"])
     moved = int((owners[-1] != owners[0]).sum())
     return Table(["circle", "server", "points", "share of the ring", "keys"], rows,
                  note=f"{moved} of {len(keys)} keys have another owner in the second" if len(partitions) == 2 else "")
