@@ -1,6 +1,6 @@
 """Staleness × kind of straggler × how slow × learning rate against time to a target, from runs computed once.
 
-    left    time to the target for s = 0 ... ∞, a line a kind of straggler; the chosen cell is ringed
+    left    when the loss has come below the target for good, s = 0 ... ∞, a line a kind; the chosen cell is ringed
     right   the loss over time, of BSP and of the chosen s
 
 The runs are those of `pslab.train.straggler_grid` on a bowl in three directions, each a schedule with its replay:
@@ -19,13 +19,15 @@ from .style import INK, LOOKS, SOFT, number, points, styled, type_pt
 KINDS = ("persistent", "transient")
 STALENESS = (0, 1, 2, 4, 8, math.inf)
 SLOW = (1, 2, 4, 8)                 # how many times longer a slow step takes
-RATES = (0.3, 1.0, 1.9)             # of the mean gradient; the steepest direction of the bowl stands 2 in rounds
+RATES = (0.3, 1.0, 1.8)             # of the mean gradient; the steepest direction of the bowl stands 2 in rounds
 WORKERS, STEPS, TARGET = 8, 150, 1e-2
 LOOK = {"persistent": "server", "transient": "allreduce"}
 
 
 def staleness_runs(slow: int = 4, lr: float = 0.3) -> dict[tuple[str, float], dict]:
     """{(kind, s): a row of straggler_grid} for both kinds of stragglers and every s; computed once a (slow, lr).
+
+    to_target_s is here until the loss is at most TARGET and stays there; inf where it does not within the run.
 
     slow: one of SLOW. Persistent: worker 2's steps take `slow` s. Transient: anybody's may, one in ten, seeded.
     lr: one of RATES.
@@ -38,11 +40,18 @@ def staleness_runs(slow: int = 4, lr: float = 0.3) -> dict[tuple[str, float], di
 
 @lru_cache
 def _runs(slow: int, lr: float) -> dict[tuple[str, float], dict]:
-    from pslab.train import Pace, Quadratic, straggler_grid     # brings torch along; other pictures need none of it
+    from pslab.train import Pace, Quadratic, straggler_grid  # brings torch along; other pictures need none of it
     kinds = {"persistent": Pace.persistent(1.0, 2, slow), "transient": Pace.transient(1.0, 0.1, slow, seed=2)}
     rows = straggler_grid(Quadratic([0.05, 0.2, 1.0]), target=TARGET, lr=lr, workers=WORKERS, steps=STEPS, kinds=kinds,
                           staleness=STALENESS)
-    return {(row["kind"], row["staleness"]): row for row in rows}
+    return {(row["kind"], row["staleness"]): {**row, "to_target_s": _settled(row["curve"])} for row in rows}
+
+
+def _settled(curve) -> float:
+    """From when on the loss is at most TARGET: a large rate swings through it many times before."""
+    above = [i for i, loss in enumerate(curve.losses) if not loss <= TARGET]
+    last = above[-1] if above else -1
+    return float(curve.times_s[last + 1]) if last + 1 < len(curve.losses) else math.inf
 
 
 def staleness(s: float = 2, kind: str = "transient", slow: int = 4, lr: float = 0.3) -> Picture:
@@ -68,15 +77,15 @@ def staleness(s: float = 2, kind: str = "transient", slow: int = 4, lr: float = 
         left.set_xticks(places, [named(limit) for limit in STALENESS])
         left.set_ylim(0, 1.25 * most)
         left.set_xlabel("staleness s (rounds)")
-        left.set_ylabel(f"loss at {TARGET:g} after (virtual s)")
+        left.set_ylabel(f"loss below {TARGET:g} after (virtual s)")
         left.legend(loc="upper right", labelcolor=INK)
         _losses(right, runs, kind, s, max(4.0, most))
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(11))
     rows = [[named(limit), *(_time(runs[name, limit]) for name in KINDS),
              *(round(runs[name, limit]["makespan_s"], 1) for name in KINDS),
              *(round(runs[name, limit]["mean_staleness"], 2) for name in KINDS)] for limit in STALENESS]
-    columns = ["s", *(f"{what}, {name}{unit}" for what, unit in
-                      (("to the target", " (s)"), ("all steps", " (s)"), ("mean staleness", " (updates)")) for name in KINDS)]
+    shown = (("to the target", "s"), ("all steps", "s"), ("mean staleness", "updates"))
+    columns = ["s", *(f"{what}, {name} ({unit})" for what, unit in shown for name in KINDS)]
     return Picture(figure, title, Table(columns, rows))
 
 
