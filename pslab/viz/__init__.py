@@ -15,6 +15,8 @@
     viz.algorithms(size, K, racks)          seconds of every all-reduce, from pslab.cost; with _widget: with sliders
     viz.hash_ring(old, new, keys=...)       the ring of consistent hashing, before and after a server comes
     viz.shards(S, points)                   balance of S servers and what moves at S + 1; with _widget: with sliders
+    viz.gantt({mode: lane})                 who computes and who waits under each mode, and when a target was reached
+    viz.rounds(K, probability, slowdown, b) how long rounds take with stragglers and backup; with _widget: with controls
     viz.push_bytes(rows, dim)               bytes of a push and a pull with filters; with _widget: with controls
     viz.staleness(s, kind, slow, lr)        time to a target under stragglers, from runs; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
@@ -28,10 +30,12 @@ from .algorithms import algorithm_seconds, algorithms, algorithms_widget
 from .charts import bars, curve, score_against_bytes
 from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
+from .gantt import gantt
 from .links import links
 from .patterns import patterns
 from .picture import Picture, Table, new_figure
 from .push_bytes import push_bytes, push_bytes_widget, push_pull_bytes
+from .rounds import drawn_rounds, round_time, rounds, rounds_widget, slow_rounds
 from .scrubber import scrubber, step
 from .server_ports import port_loads, server_ports, server_ports_widget
 from .shards import sharding, shards, shards_widget
@@ -58,8 +62,10 @@ __all__ = [
     "busiest_link_widget",
     "bytes_unit",
     "curve",
+    "drawn_rounds",
     "duel",
     "flow",
+    "gantt",
     "hash_ring",
     "links",
     "look_of",
@@ -73,6 +79,9 @@ __all__ = [
     "redrawn",
     "ring_shares",
     "ring_walk",
+    "round_time",
+    "rounds",
+    "rounds_widget",
     "score_against_bytes",
     "scrubber",
     "seconds_unit",
@@ -82,6 +91,7 @@ __all__ = [
     "shards",
     "shards_widget",
     "sized",
+    "slow_rounds",
     "spacetime",
     "staleness",
     "staleness_runs",
