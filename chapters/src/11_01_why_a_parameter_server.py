@@ -345,8 +345,8 @@ Table(["bytes from \\ to", *kinds], [[a, *(between[a, b] for b in kinds)] for a 
 # worker needs to know that the others exist.
 
 # %%
-plain = SimWorld(4 + 2).run(one_place, 4, 2)
-viz.links(plain.ledger, servers=2, kind="vals", title="One step: four workers, two servers")
+plain = SimWorld(3 + 2).run(one_place, 3, 2)
+viz.links(plain.ledger, servers=2, kind="vals", title="One step: three workers, two servers")
 
 # %% [markdown]
 # ## 5. What *is* $w_t$? · *Intermediate*
@@ -373,11 +373,11 @@ def on_servers(comm, K, mode, seconds, P=4, S=1):
     seen = []
     with KVWorker(comm, range(K, K + S), tables) as kv:
         for compute_s in seconds[comm.rank]:
-            seen.append(np.array(kv.wait(kv.pull(range(P), table="w"))[:, 0]))
+            seen.append(kv.wait(kv.pull(range(P), table="w"))[:, 0].clone())
             comm.compute(compute_s)
             kv.push(range(P), np.full((P, 1), -1.0 - comm.rank, np.float32), table="w")
             kv.clock()
-    return np.array(seen)                                              # (steps, P)
+    return torch.stack(seen).numpy()                                   # (steps, P)
 
 
 # %% [markdown]
@@ -439,7 +439,7 @@ viz.curve(range(STEPS), {name: distance[name].tolist() for name in ("server, BSP
           title="How far apart the copies are on which step t is computed")
 
 # %% [markdown]
-# A bounded mode keeps the copies within a distance; an unbounded one does not. The replicas that combine rarely meet after
+# A bounded mode keeps the copies within a distance, here at no cost in time; an unbounded one does not. The replicas that combine rarely meet after
 # every fourth step and part again.
 #
 # Between their meetings, *where is the model*? Under ASP with a server there is still one sequence of values: the one
@@ -471,7 +471,7 @@ print(f"worker 1 pulled {STEPS} times; {STEPS - sum(whole)} times the halves wer
 # - the port of each of $S$ servers that share the keys evenly carries $\frac{K}{S}P\,b$;
 # - a port of the ring, for comparison, $2\frac{K-1}{K}P\,b$.
 #
-# The dots below are counted in simulated runs of a small model, the lines are these formulas.
+# Every point below was counted in a simulated run of a small model, and compared with these formulas.
 
 # %%
 ks, P_SMALL = [2, 4, 8, 16, 32], 960
@@ -625,7 +625,7 @@ Table(["job", "serial (ms)", "serial share f", "speedup at most", "largest error
 
 # %% [markdown]
 # With as many servers as workers the law fits: what is not divided is the model's way through a worker's own port, there
-# and back. With one server it does not fit at all, as the last column says: part of the time *grows* with $K$, which no
+# and back, and half as much again for queueing, since all workers turn to the servers in the same order. With one server it does not fit at all, as the last column says: part of the time *grows* with $K$, which no
 # $f$ can describe. Fit a law, but look at what it leaves unexplained before you quote its limit.
 #
 # ### Strong and weak
@@ -783,7 +783,7 @@ with tempfile.TemporaryDirectory() as folder, ProcessWorld(2) as world:
 #
 # <details><summary><b>A step takes 100 ms on one machine and 30 ms on five. Speedup, efficiency, and f, if Amdahl's law
 # holds?</b></summary>
-# <p>3.33; 67 %; 30 = 100 (f + (1 − f)/5), so f = 12.5 %, and no number of machines makes it faster than
+# <p>3.33; 67 %; 0.3 = f + (1 − f)/5, so f = 12.5 %, and no number of machines makes it faster than
 # 8 times.</p></details>
 #
 # <details><summary><b>Eight replicas, asynchronous, no server. Someone asks for "the model after 1,000 steps". What do you
@@ -801,7 +801,7 @@ with tempfile.TemporaryDirectory() as folder, ProcessWorld(2) as world:
 # %%
 for S in (3, 24):
     print(f"twelve workers, {S:2} servers: {viz.sized(cost.parameter_server(10**6, 12, S).busiest)} of 4 MB")
-pair = {1: 0.100, 5: 0.030}
+pair = {1: 100, 5: 30}                                       # ms
 law = cost.fit_amdahl(pair)
 (fast_, efficiency), f = cost.strong_scaling(pair)[5], law.serial_fraction
 print(f"speedup {fast_:.2f}, efficiency {100 * efficiency:.0f} %, f = {100 * f:.1f} %, at most {law.limit:g} times")
