@@ -67,4 +67,16 @@ def _ring_time(rng: random.Random, seed: int) -> Question:
     return Question("11.0", seed, text, answer_us, "µs", wrong)
 
 
-_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time}
+def _modulo_movement(rng: random.Random, seed: int) -> Question:
+    """Bytes that travel when a server comes and keys go to their hash modulo S: S/(S + 1) of the rows, with state."""
+    S, rows, dim = rng.choice((4, 7, 9, 11, 15, 19)), 1_000_000 * rng.choice((20, 40, 60, 80)), rng.choice((16, 32, 64))
+    both = 2 * 4 * dim                      # AdaGrad keeps a sum of squares for each number
+    text = (f"{S} servers hold {rows // 10**6} million rows of {dim} float32 numbers under AdaGrad, and one more "
+            f"server comes. A key goes to its mixed bits modulo the number of servers. How many GB travel?")
+    moved = rows * S / (S + 1)
+    wrong = ((round(moved * both / 2 / 1e9, 2), "the rows without the state of their rule"),
+             (round(rows / (S + 1) * both / 1e9, 2), "what the new server gets, and a ring would move"))
+    return Question("11.3", seed, text, moved * both / 1e9, "GB", wrong)
+
+
+_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement}
