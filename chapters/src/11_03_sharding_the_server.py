@@ -220,7 +220,7 @@ Table(["partition", "rows moved", "of all (%)", "to the new server", "between ol
       note="ten servers to eleven, 110,000 rows")
 
 # %% [markdown]
-# The ring moves what must move and little else, 9 % where the modulo moves 91 %. Even ranges move one half, whatever $S$
+# The ring moves what must move and little else; the modulo moves nearly everything. Even ranges move one half, whatever $S$
 # is: every edge shifts, so each server gives to its right neighbour, and the later ones give most of what they have. They
 # need the fewest moves, though, one for each pair of neighbours.
 
@@ -400,8 +400,8 @@ Table(["keys in a batch", "distinct of them (share)", "busiest, no copies", "bus
 # pushes and forwards the sum, and it fetches each row once a round and hands it to all of them. To its workers it is a
 # server, to the servers it is one worker.
 #
-# The run: two racks of three workers each, behind an uplink; the servers stand in a third rack. Everybody pulls the whole
-# dense table, computes, pushes a gradient for all of it, three rounds long. A number of yours before it runs: by what is the
+# The run: two racks of three workers each, every rack behind an uplink; each server stands by itself, behind an uplink of
+# its own. Everybody pulls the whole dense table, computes, pushes a gradient for all of it, three rounds long. A number of yours before it runs: by what is the
 # traffic over a rack's uplink divided when the rack has an aggregator?
 
 # %%
@@ -441,7 +441,7 @@ def on_racks(program, S, slower=1):
     racks = [list(range(g * size, (g + 1) * size)) for g in range(RACKS)]
     servers = list(range(RACKS * size, RACKS * size + S))
     workers = [rank for rack in racks for rank in rack[extra:]]
-    room = Racks([*racks, servers], uplink=Link(10e-6, 0.0, 1e9 / slower))
+    room = Racks([*racks, *([server] for server in servers)], uplink=Link(10e-6, 0.0, 1e9 / slower))
     run = SimWorld(RACKS * size + S, link=Link(10e-6, 0.0, 1e9), racks=room).run(
         program, racks, servers, {rank: i for i, rank in enumerate(workers)})
     return run, [run.results[rank] for rank in workers], servers
@@ -474,27 +474,27 @@ Table(["architecture", "same weights", "uplink, out (kB)", "a server's port (kB)
       note="virtual time; slow uplinks have a tenth of a port's bandwidth")
 
 # %% [markdown]
-# All end with the same weights, bit for bit. Sharding halves what a server's port carries and leaves the uplink as it was:
-# from inside a rack it makes no difference on how many machines the other end stands. The aggregator divides the uplink and
-# the servers' ports by three, and carries *more than any server* itself: the sum must be made somewhere, and it is made at
-# its port. So it is the slowest of the three where the uplink is as fast as a port, and the fastest where the uplink is
-# what everybody waits for. The closed form knows these ports too:
+# All end with the same weights, bit for bit. Sharding halves what a server's port carries and leaves the racks' uplinks as
+# they were: from inside a rack it makes no difference on how many machines the other end stands. The aggregator divides
+# the uplink and the servers' ports by three, and carries *more than a server did before*: the sum must be made somewhere,
+# and it is made at its port. So it loses to plain sharding where an uplink is as fast as a port, and takes half as long
+# where the uplinks are what everybody waits for. The closed form knows these ports too:
 
 # %%
 form = cost.hierarchical_servers(P, RACKS, EACH, S=2)
-aggregator = runs["hierarchical, S = 2"][0].ledger.port(0, "vals")
-Table(["bytes", "a step, by pslab.cost", "rounds", "counted"],
-      [["over an uplink, out (pushes)", form.uplinks[0].out_bytes, ROUNDS, racked[0]],
-       ["over an uplink, in (pulls)", form.uplinks[0].in_bytes, ROUNDS + 1, racked[1]],
-       ["without an aggregator, out", form.flat_uplinks[0].out_bytes, ROUNDS, flat[0]],
-       ["without an aggregator, in", form.flat_uplinks[0].in_bytes, ROUNDS + 1, flat[1]],
-       ["aggregator's port, in: pushes of 3, rows of 1", form.aggregators[0].in_bytes, ROUNDS, aggregator[1]]],
-      note="every worker pulls once more at the end: a round more of pulls; also for the aggregator")
+pushes, pulls = ROUNDS, ROUNDS + 1                             # all pull once more at the end
+rows = [["uplink, out: pushes", form.uplinks[0].out_bytes, pushes, racked[0]],
+        ["uplink, in: pulls", form.uplinks[0].in_bytes, pulls, racked[1]],
+        ["uplink, out, no aggregator", form.flat_uplinks[0].out_bytes, pushes, flat[0]],
+        ["uplink, in, no aggregator", form.flat_uplinks[0].in_bytes, pulls, flat[1]]]
+Table(["port", "a step, by pslab.cost (B)", "steps", "counted (B)", "same"],
+      [[*row, yes(row[1] * row[2] == row[3])] for row in rows])
 
 # %% [markdown]
 # The idea is that of local aggregation in Li et al. (2014) and in BytePS. It is exact here because rounds are synchronous:
 # the server takes one step for the sum of all. Without rounds there is no moment at which "the rack's sum" is complete, and
-# the kit refuses such tables.
+# the kit refuses such tables. (A fourth architecture, servers for the tables and collectives for the rest, is the hybrid of
+# [chapter 11.9](11_09_parameter_server_vs_all_reduce.ipynb).)
 #
 # ### By layers, or by ranges?
 #
@@ -597,16 +597,15 @@ viz.curve(servers, {f"K = {K}": [1e3 * cost.step_s(P, K, S, bandwidth_Bps=125e6)
 # %% [markdown]
 # ### On real ports
 #
-# Now real processes on this machine, whose ports are *throttled* to 1 Gbit/s in each direction, so that it is ports that
-# bound them. A megabyte each way, from one worker to three, on one server or two. First the bytes, which can be compared
+# Now real processes on this machine, whose ports are *throttled*, to a quarter of a Gbit/s in each direction, so that it is
+# ports that bound them. A megabyte each way, from one worker to three, on one server or two. First the bytes, which can be compared
 # exactly: look whether the ledger and `cost.parameter_server` agree at the servers' ports.
 
 # %%
 CASES, P_REAL, STEPS = [(1, 1), (2, 1), (3, 1), (2, 2)], 250_000, 5
-real = {}
-for K, S in CASES:
-    with ProcessWorld(K + S, link=PORT) as world:
-        real[K, S] = world.run(dense_step, K, P_REAL, STEPS)
+SLOW = Link(latency_s=0.0, overhead_s=0.0, bandwidth_Bps=31.25e6)
+worlds = {ranks: ProcessWorld(ranks, link=SLOW) for ranks in (2, 3, 4)}
+real = {(K, S): worlds[K + S].run(dense_step, K, P_REAL, STEPS) for K, S in CASES}
 rows = []
 for K, S in CASES:
     port = cost.parameter_server(P_REAL, K, S).servers[0]
@@ -620,16 +619,16 @@ Table(["workers", "servers", "a step, predicted (B)", "steps", "counted out (B)"
 
 # %% tags=["nbval-ignore-output"]
 measured = {case: float(np.median([max(step) for step in zip(*real[case].results[:case[0]])][1:])) for case in CASES}
-modelled = {(K, S): cost.step_s(P_REAL, K, S, bandwidth_Bps=PORT.bandwidth_Bps) for K, S in CASES}
+modelled = {(K, S): cost.step_s(P_REAL, K, S, bandwidth_Bps=SLOW.bandwidth_Bps) for K, S in CASES}
 Table(["workers", "servers", "measured (ms)", "modelled (ms)", "measured / modelled", "busiest"],
       [[K, S, round(1e3 * measured[K, S], 1), round(1e3 * modelled[K, S], 1),
         f"{measured[K, S] / modelled[K, S]:.2f}", "the server's port" if K > S else "every port alike"]
        for K, S in CASES], note="real time on this machine, median step")
 
 # %% [markdown]
-# Every worker more lengthens the step by half a $T$ or a whole one in the model, and the measured steps follow: in the run
-# that is stored here they lie a little above the model, since copying and waking up take time that no port explains. The
-# second server gives part of it back. `pslab bench servers` does the same with more steps and larger tables, and names the
+# In the model one worker more lengthens the step by $T/S$, and the measured steps follow it. They lie above the model, by
+# the more the more processes share the cores of the machine, since copying and waking up take time that no port explains.
+# The second server gives part of the step back. `pslab bench servers` does the same with more steps and larger tables, and names the
 # bottleneck of each case.
 #
 # ### The ratio of servers to workers
@@ -649,11 +648,10 @@ Table(["computing over wire, c/T", "servers for K = 8", "K = 16", "K = 64", "ser
       rows, note="the least number of servers that reaches the best possible step; modelled")
 
 # %% [markdown]
-# In the lines with a NO a worker's own port takes longer than its computing, and $S = K$ is the most that makes sense. At
+# In the first line a worker's own port takes longer than its computing, and $S = K$ is the most that makes sense. At
 # $c = 4T$ there is one server for every four workers. That is the ratio of the largest runs of sparse logistic regression
-# in Li et al. (OSDI 2014), 800 workers and 200 servers; the paper's reason for its number is another matter, the rule here
-# says what to compute for yours. And $T$ is not always $n$ over the bandwidth: with sparse pulls it is the touched rows,
-# with filters it is less again.
+# in Li et al. (OSDI 2014), 800 workers and 200 servers. It fits *their* job; the rule says what to compute for yours. And
+# $T$ is not always $n$ over the bandwidth: with sparse pulls it is the touched rows, with filters it is less again.
 #
 # Two bounds are not in the formula. Memory may ask for more servers than traffic does: the rows, with the state of their
 # update rule, must fit. And hot keys ask for copies, not for servers.
@@ -733,14 +731,15 @@ Table(["of the job", "all", "to or from the scheduler"],
        ["headers (B)", job.ledger.total("header"), sum(job.ledger.port(home, "header"))]])
 
 # %% [markdown]
-# No row and no key, and a few headers, most of them at the start and the end. So it is no bottleneck, and it need not have
-# a machine of its own: `cluster(..., scheduler="server")` lets it live with the first server.
+# No row and no key. Of the headers it has more than half, but only because this job is so short: it is spoken to at the
+# start, at the end, and when somebody asks, and not once in a round. So it is no bottleneck, and it need not have a machine
+# of its own: `cluster(..., scheduler="server")` lets it live with the first server.
 
 # %% [markdown]
 # ## In production
 #
 # **Rows over ranks in PyTorch.** `torch.distributed.tensor` cuts a tensor over the ranks of a mesh. `Shard(0)` is a range
-# partition of its rows, and here it runs in three real processes over Gloo. Compare its ten rows with the ones of
+# partition of its rows, and here it runs over Gloo, in three of the processes of section 6. Compare its ten rows with the ones of
 # section 1, and look at the last column.
 
 
@@ -758,8 +757,10 @@ def sharded_rows(comm, folder, counts):
     return here
 
 
-with ProcessWorld(3) as world, tempfile.TemporaryDirectory() as folder:
-    cut = world.run(sharded_rows, folder, (10, 4)).results
+with tempfile.TemporaryDirectory() as folder:
+    cut = worlds[3].run(sharded_rows, folder, (10, 4)).results
+for world in worlds.values():
+    world.close()                                          # the processes are gone
 Table(["rank", "of 10 rows", "RangePartition", "of 4 rows", "RangePartition of 4"],
       [[r, str(here[10]), str(list(RangePartition().bind(10, 3).owned(r))), str(here[4]),
         str(list(RangePartition().bind(4, 3).owned(r)))] for r, here in enumerate(cut)])
@@ -770,7 +771,7 @@ Table(["rank", "of 10 rows", "RangePartition", "of 4 rows", "RangePartition of 4
 # partitions and both are right; a worker that computes with one rule while the owner uses the other asks the wrong server
 # for some rows. *Which* range rule is part of the contract.
 #
-# **ps-lite**, which this machine does not run, hands out ranges that follow from the number of servers alone, so that the
+# **ps-lite** is not installed here, and nothing below was run. It hands out ranges that follow from the number of servers alone, so that the
 # scheduler need not store any; a job is started with its three roles told by environment variables:
 #
 # ```text
