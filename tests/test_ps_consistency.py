@@ -210,6 +210,17 @@ def test_one_in_time_has_its_push_in_the_round_however_often_it_pushes():
     assert done.results[3]["stats"]["tables"]["t"]["late"] == 1
 
 
+def test_the_sum_of_a_round_is_scaled_and_not_its_parts():
+    """Whole numbers that add up to nothing do so where three of four workers were in time."""
+    table = TableConfig("t", 1, 1, rule=SGD(1.0), consistency=BSP(backup=1))
+
+    def work(comm, kv):
+        kv.push([0], torch.full((1, 1), [3.0, -2.0, -1.0, 8.0][comm.rank]), "t")
+        comm.compute([1.0, 1.0, 1.0, 9.0][comm.rank])
+        kv.clock()
+    assert run(4, table, work).results[4]["rows"]["t"].tolist() == [[0.0]]
+
+
 def test_backups_under_loss_and_over_servers():
     """Every seed ends, nothing is refused; each server dropped at most one worker's pushes of a round."""
     for seed in (1, 2, 4, 6):

@@ -115,7 +115,7 @@ class Rounds:
                     self._close(shard, clock, backup)
 
     def _close(self, shard: Shard, clock: int, backup: int) -> None:
-        parts = shard.rounds.get(clock, [])
+        parts, times = shard.rounds.get(clock, []), 1.0
         if backup and parts:
             left_at = self.clocks.left_at
             used = {worker for worker in self.clocks.of if self.clocks.ended(worker, clock)}
@@ -123,11 +123,10 @@ class Rounds:
             shard.rounds[clock] = [part for part in parts if part.worker in used]
             self._count_late(shard, len(parts) - len(shard.rounds[clock]))
             parts = shard.rounds[clock]
-            for part in parts:                          # their mean, where workers scale as if all had come
-                part.vals[...] *= len(self.clocks.of) / len(used)
+            times = len(self.clocks.of) / max(1, len(used))     # their mean, where workers scale as if all had come
         if self.applied is not None and parts:
             self.applied.pushes(shard, clock, parts)
-        shard.close(clock)
+        shard.close(clock, times)
 
     @staticmethod
     def _count_late(shard: Shard, pushes: int) -> None:

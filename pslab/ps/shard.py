@@ -141,11 +141,14 @@ class Shard:
     def _is_new(self, where: np.ndarray) -> np.ndarray:
         return ~self._written[where]
 
-    def close(self, clock: int) -> None:
-        """End a round: join its parts in rank order, sum equal keys, take one step."""
+    def close(self, clock: int, times: float = 1.0) -> None:
+        """End a round: join its parts in rank order, sum equal keys, multiply the sums by `times`, take one step."""
         parts = self.rounds.pop(clock, None)
         if parts:
-            self.step(*join(parts), t=clock + 1)
+            where, grads = join(parts)
+            if times != 1.0:
+                grads *= times
+            self.step(where, grads, t=clock + 1)
 
     def step(self, where: range | np.ndarray, grads: np.ndarray, t: int) -> None:
         """One step of the rule for distinct rows. grads (n, dim) float32 is scratch afterwards."""
