@@ -69,7 +69,7 @@ class CachedTable:
     def pushed(self, keys: np.ndarray | range, vals: np.ndarray, clock: int) -> None:
         """This worker pushes: its copies take the step, and answers under way may lack it."""
         if self.steps_here and (len(self.cache) or self._under_way):
-            keys = np.arange(keys.start, keys.stop) if isinstance(keys, range) else keys
+            keys = np.arange(keys.start, keys.stop, dtype=np.int64) if isinstance(keys, range) else keys
             if self.config.dtype != "float32":          # as they arrive
                 vals = values_of(stored(vals, self.config.dtype), self.config.dtype)
             self.cache.step(self.config.rule, keys, vals, clock + 1)
@@ -77,7 +77,7 @@ class CachedTable:
 
     def assigned(self, keys: np.ndarray | range) -> None:
         """This worker sets rows: nothing known of them holds."""
-        keys = np.arange(keys.start, keys.stop) if isinstance(keys, range) else keys
+        keys = np.arange(keys.start, keys.stop, dtype=np.int64) if isinstance(keys, range) else keys
         self.cache.doubt(keys)
         self._doubt_answers(keys)
 

@@ -43,7 +43,7 @@ class HashedShard(Shard):
         if isinstance(keys, range):
             if len(keys) > _MOST_IN_RANGE:
                 return None
-            keys = np.arange(keys.start, keys.stop)
+            keys = np.arange(keys.start, keys.stop, dtype=np.int64)
         if self.num_servers > 1 and (self.partition.owner(keys) != self.index).any():
             return None
         return keys

@@ -38,7 +38,7 @@ class Sums:
             return keys[0], total
         ranges = all(isinstance(each, range) for each in keys)
         joined, sums = sum_equal(np.concatenate([array_of(each) for each in keys]), np.concatenate(vals))
-        contiguous = ranges and joined[-1] - joined[0] + 1 == len(joined)
+        contiguous = ranges and int(joined[-1]) - int(joined[0]) + 1 == len(joined)
         return (range(int(joined[0]), int(joined[-1]) + 1) if contiguous else joined), sums
 
 
@@ -65,7 +65,7 @@ class Shelf:
         wanted, here = array_of(keys), array_of(self._keys)
         missing = wanted[~np.isin(wanted, here, assume_unique=True)]
         if missing.size:
-            whole = isinstance(keys, range) and missing[-1] - missing[0] + 1 == len(missing)
+            whole = isinstance(keys, range) and int(missing[-1]) - int(missing[0]) + 1 == len(missing)
             rows = fetch(range(int(missing[0]), int(missing[-1]) + 1) if whole else missing)
             at = np.searchsorted(here, missing)
             here, self._rows = np.insert(here, at, missing), np.insert(self._rows, at, rows, axis=0)

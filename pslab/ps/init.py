@@ -79,7 +79,7 @@ class Integers(Init):
 def _fill(keys, dim: int, seed: int, table: str, to_float) -> np.ndarray:
     text = hashlib.blake2b(f"{seed}/{table}".encode(), digest_size=8).digest()
     base = np.uint64(int.from_bytes(text, "little"))
-    keys = np.arange(keys.start, keys.stop) if isinstance(keys, range) else np.asarray(keys)
+    keys = np.arange(keys.start, keys.stop, dtype=np.int64) if isinstance(keys, range) else np.asarray(keys)
     out, pairs = np.empty((len(keys), dim), np.float32), (dim + 1) // 2
     column = np.arange(1, pairs + 1, dtype=np.uint64) * np.uint64(GOLDEN)
     block = max(1, _BLOCK // pairs)
