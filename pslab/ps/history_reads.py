@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from .history_record import Op
+from .history_ops import Op
 
 
 def judge_reads(run, table: str, model, findings, own: bool | None, fresh: bool) -> None:
@@ -122,7 +122,9 @@ class Read:
             there = (op.worker, op.number) in self.seen
             if self.backup and final is not None:
                 used = (op.worker, op.number) in final.get(self.key, {})
-                if op.clock < clock:
+                over = any(one.kind == "set" and (one.worker, one.number) in final.get(self.key, {})
+                           and not one.ended_by(op.start_s) for one in writes)     # then nobody knows
+                if op.clock < clock and not over:
                     self.findings.judge("bound", there == used, lambda op=op, used=used: f"{name(op)} "
                                         f"{'to be there as it is at the end' if used else 'never: it was dropped'}",
                                         "a row that has it" if there else "a row without it", **self.where)
@@ -139,7 +141,8 @@ class Read:
                 if not there and op.clock < clock and not self._excused(op):
                     self.findings.lag = max(self.findings.lag, clock - op.clock)
                 continue
-            self.findings.judge(rule, there or self._excused(op), lambda op=op, why=why: f"{why}, so {name(op)}",
+            self.findings.judge(rule, there or op.may_be_lost or self._excused(op),
+                                lambda op=op, why=why: f"{why}, so {name(op)}",
                                 lambda: f"a row without it, of {listed(self.seen)}", **self.where)
 
     def _excused(self, push: Op) -> bool:
@@ -196,10 +199,11 @@ def _judge_final(table: str, model, writes: dict, final: dict, findings) -> None
                 findings.judge("final", times == 1 or over or op.end_s is None, f"{name(op)} at the end",
                                "a row without it", worker=op.worker, clock=op.clock, **where)
                 continue
-            if not times and backup:
-                dropped[key][op.clock].add(op.worker)
-                continue
             excused = op.end_s is None or any(not one.ended_by(op.start_s) for one in sets)
+            if not times and backup:
+                if not excused:
+                    dropped[key][op.clock].add(op.worker)
+                continue
             findings.judge("final", times == 1 or (not times and excused), f"{name(op)} once at the end",
                            "it is lost" if not times else f"it is in the row {times} times",
                            worker=op.worker, clock=op.clock, **where)

@@ -12,35 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from .history_marks import Marks
-
-WRITES = ("push", "set")
-
-
-@dataclass
-class Op:
-    """One operation of a worker. `clock` is the worker's clock as it began; of a clock(): the clock that it began.
-
-    number: which write of this worker to this table, from 0 (of push and set). saw: of a pull, key -> the writes in
-    the row, as {(worker, number): times}; None where it never ended. end_s: None if it never did.
-    """
-
-    kind: str                                       # push, set, init, pull, clock or bye
-    worker: int
-    clock: int
-    start_s: float
-    end_s: float | None = None
-    table: str = ""
-    keys: tuple[int, ...] = ()
-    number: int = -1
-    saw: dict | None = None
-    unread: str = ""                                # of a pull: why its rows are no sum of pushes
-    pieces: list = field(default_factory=list)      # [server rank, incarnation, number there, keys, length of its log]
-    vals: list | None = None                        # what was pushed or pulled, where values are kept
-
-    def ended_by(self, moment_s: float) -> bool:
-        return self.end_s is not None and self.end_s <= moment_s
+from .history_ops import WRITES, Op, from_plain, to_plain
 
 
 class Recorder:
@@ -62,6 +37,8 @@ class Recorder:
         if cached and self.marks is None:
             raise ValueError("cache_rows with a recorder without marks; what a cached row holds is known by marks only")
         self.worker, self.now, self.may_overtake = worker, now, may_overtake
+        for op in (op for ops in self._asked.values() for op in ops):
+            op.given_up_s = now()
         self._asked = {}                            # a worker that starts again counts its timestamps anew
 
     def next_number(self, table: str = "default") -> int:
@@ -74,8 +51,8 @@ class Recorder:
         if kind in WRITES:
             op.number = self._writes[table]
             self._writes[table] += 1
-            if self.values and vals is not None:
-                op.vals = np.array(vals, np.float32).tolist()
+        if self.values and vals is not None:
+            op.vals = np.array(vals, np.float32).tolist()
         self._ops.append(op)
         return op
 
@@ -86,12 +63,10 @@ class Recorder:
             self._saw(op, rows)
 
     def _saw(self, op: Op, rows) -> None:
-        if op.end_s is None:                            # of no keys: nobody was asked
-            op.end_s = self.now()
-        rows = np.asarray(rows)
+        rows = np.asarray(rows.float() if isinstance(rows, torch.Tensor) else rows, np.float32)     # also of bfloat16
         marks = self.marks.get(op.table) if isinstance(self.marks, dict) else self.marks
         if self.values:
-            op.vals = np.array(rows, np.float32).tolist()
+            op.vals = rows.tolist()
         if marks is None:
             return
         op.saw = {}
@@ -105,7 +80,11 @@ class Recorder:
 
     def asked(self, timestamp: int, kind: str, table: str, clock: int, keys, vals) -> None:
         """A push, set or init, about to be posted."""
-        self._asked.setdefault(timestamp, []).append(self.begin(kind, clock, table, keys, vals))
+        op = self.begin(kind, clock, table, keys, vals)
+        if op.keys:
+            self._asked.setdefault(timestamp, []).append(op)
+        else:
+            op.end_s = op.start_s                       # of no keys: nobody is asked
 
     def asked_pull(self, timestamp: int, table: str, clock: int, pull, pieces: list) -> None:
         """A pull, about to be posted; pieces: (server, which of the distinct rows, keys, stamps)."""
@@ -115,7 +94,10 @@ class Recorder:
             for _, at, keys, _ in pieces:
                 distinct[at] = keys
         keys = distinct if pull.inverse is None else distinct[pull.inverse]
-        self._asked.setdefault(timestamp, []).append(self.begin("pull", clock, table, keys))
+        op = self.begin("pull", clock, table, keys)
+        self._asked.setdefault(timestamp, []).append(op)
+        if not pieces:
+            op.end_s = op.start_s                       # nobody is asked
 
     def sent(self, timestamp: int, server: int, life: int, number: int, keys) -> None:
         """One server was asked for some of the keys."""
@@ -145,7 +127,7 @@ class Recorder:
     def part(self) -> dict:
         """Everything recorded, to be returned by the rank."""
         return {"history": "worker", "worker": self.worker, "may_overtake": self.may_overtake,
-                "ops": [_to_plain(op) for op in self._ops]}
+                "ops": [to_plain(op) for op in self._ops]}
 
 
 class ServerLog:
@@ -207,7 +189,7 @@ class History:
         workers = [part for part in found if part["history"] == "worker"]
         if not workers:
             raise ValueError("no worker's part of a history is among these results; return recorder.part() from ranks")
-        history = cls([_from_plain(plain) for part in workers for plain in part["ops"]],
+        history = cls([from_plain(plain) for part in workers for plain in part["ops"]],
                       may_overtake=any(part["may_overtake"] for part in workers))
         servers = [part for part in found if part["history"] == "server"]
         if servers:
@@ -273,17 +255,3 @@ def _parts(value):
     elif isinstance(value, (dict, list, tuple)):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _parts(inner)
-
-
-def _to_plain(op: Op) -> list:
-    saw = None if op.saw is None else [[key, [[*write, times] for write, times in seen.items()]]
-                                       for key, seen in op.saw.items()]
-    return [op.kind, op.worker, op.clock, op.start_s, op.end_s, op.table, list(op.keys), op.number, saw, op.unread,
-            op.pieces, op.vals]
-
-
-def _from_plain(plain: list) -> Op:
-    *head, keys, number, saw, unread, pieces, vals = plain
-    if saw is not None:
-        saw = {key: {(worker, number): times for worker, number, times in seen} for key, seen in saw}
-    return Op(*head, tuple(keys), number, saw, unread, pieces, vals)

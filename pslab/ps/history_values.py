@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .dtypes import stored, values_of
 from .history_check import Findings
 from .history_record import History
 from .tables import TableConfig
@@ -20,7 +21,7 @@ def check_sequential(history: History, table: TableConfig, final_rows=None, limi
     """Hold the values of a run under BSP (Recorder(values=True)) against the sequential program.
 
     final_rows: (R, dim) at the end, if they are to be compared too. Rows begin as the table says; a `set` or an init
-    counts when all of that were recorded at clock 0 before any push.
+    counts when all of that were recorded at clock 0 before any push, in the order in which they began.
     """
     findings = Findings(limit)
     ops = [op for op in history.ops if op.table == table.name]
@@ -28,12 +29,15 @@ def check_sequential(history: History, table: TableConfig, final_rows=None, limi
         raise ValueError(f"table {table.name!r}: this history holds no values; record it with Recorder(values=True)")
     rows = table.initial_rows()
     state = table.rule.new_state(table.num_rows, table.dim)
-    for op in ops:
-        if op.kind in ("set", "init"):
-            if op.clock:
-                raise ValueError(f"table {table.name!r}: a {op.kind} at clock {op.clock}; only those at clock 0 have a "
-                                 f"place in a sequence of rounds")
-            rows[list(op.keys)] = np.array(op.vals, np.float32).reshape(len(op.keys), table.dim)
+    written = np.zeros(len(rows), bool)
+    for op in sorted((op for op in ops if op.kind in ("set", "init")), key=lambda op: op.start_s):
+        if op.clock:
+            raise ValueError(f"table {table.name!r}: a {op.kind} at clock {op.clock}; only those at clock 0 have a "
+                             f"place in a sequence of rounds")
+        keys = np.array(op.keys, np.int64)
+        new = ~written[keys] if op.kind == "init" else np.ones(len(keys), bool)
+        rows[keys[new]] = _kept(table, np.array(op.vals, np.float32).reshape(len(keys), table.dim)[new])
+        written[keys] = True
     pushes = sorted((op for op in ops if op.kind == "push"), key=lambda op: (op.clock, op.worker, op.number))
     last = max((op.clock for op in ops), default=0)
     for clock in range(last + 2):
@@ -52,12 +56,17 @@ def check_sequential(history: History, table: TableConfig, final_rows=None, limi
 def _step(table: TableConfig, rows, state, pushes, t: int) -> None:
     grads, touched = np.zeros_like(rows), np.zeros(len(rows), bool)
     for op in pushes:
-        np.add.at(grads, list(op.keys), np.array(op.vals, np.float32).reshape(len(op.keys), table.dim))
+        np.add.at(grads, list(op.keys), _kept(table, np.array(op.vals, np.float32).reshape(len(op.keys), table.dim)))
         touched[list(op.keys)] = True
     if touched.any():
         some, its_state = rows[touched], state[:, touched]
         table.rule.step(some, grads[touched], its_state, t)
-        rows[touched], state[:, touched] = some, its_state
+        rows[touched], state[:, touched] = _kept(table, some), its_state
+
+
+def _kept(table: TableConfig, values: np.ndarray) -> np.ndarray:
+    """Values rounded as the table keeps and sends them."""
+    return values_of(stored(values, table.dtype), table.dtype)
 
 
 def _compare(findings: Findings, expected: np.ndarray, seen: np.ndarray, keys, **where) -> None:
