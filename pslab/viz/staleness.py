@@ -12,15 +12,17 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+from .charts import _plain_ticks
 from .duel import redrawn
 from .picture import Picture, Table, new_figure
-from .style import INK, LOOKS, SOFT, number, points, styled, type_pt
+from .style import INK, LOOKS, SOFT, points, styled, type_pt
 
 KINDS = ("persistent", "transient")
 STALENESS = (0, 1, 2, 4, 8, math.inf)
 SLOW = (1, 2, 4, 8)                 # how many times longer a slow step takes
 RATES = (0.3, 1.0, 1.8)             # of the mean gradient; the steepest direction of the bowl stands 2 in rounds
 WORKERS, STEPS, TARGET = 8, 150, 1e-2
+NEVER = 1.5                         # of the axis' largest time: where those stand that did not come to the target
 LOOK = {"persistent": "server", "transient": "allreduce"}
 
 
@@ -63,23 +65,29 @@ def staleness(s: float = 2, kind: str = "transient", slow: int = 4, lr: float = 
     runs = staleness_runs(slow, lr)
     title = f"{kind} straggler, slow steps {slow}× as long, rate {lr}, s = {named(s)}"
     places = range(len(STALENESS))
-    most = max([row["to_target_s"] for row in runs.values() if row["to_target_s"] < math.inf], default=1.0)
+    there = [row["to_target_s"] for row in runs.values() if row["to_target_s"] < math.inf]
+    most, least = max(there, default=10.0), min(there, default=10.0)
     with styled():
         figure, (left, right) = new_figure(height_in=3.6, columns=2, width_ratios=[1, 1])
         for name in KINDS:
             look, times = LOOKS[LOOK[name]], [runs[name, limit]["to_target_s"] for limit in STALENESS]
             left.plot(places, [time if time < math.inf else math.nan for time in times], color=look.color,
                       marker=look.marker, label=name, linewidth=points(2.4 if name == kind else 1.2))
-        chosen = runs[kind, s]["to_target_s"]
-        if chosen < math.inf:
-            left.plot([STALENESS.index(s)], [chosen], "o", markersize=points(14), markerfacecolor="none",
-                      markeredgecolor=INK, markeredgewidth=points(1.5))
+            for place in (at for at in places if times[at] == math.inf):        # above all that came there
+                left.plot([place], [NEVER * most], look.marker, color=look.color, markerfacecolor="none")
+                left.annotate("never", (place, NEVER * most), xytext=(0, points(6)), textcoords="offset points",
+                              ha="center", color=INK, fontsize=type_pt(8.5))
+        chosen = min(runs[kind, s]["to_target_s"], NEVER * most)
+        left.plot([STALENESS.index(s)], [chosen], "o", markersize=points(14), markerfacecolor="none",
+                  markeredgecolor=INK, markeredgewidth=points(1.5))
         left.set_xticks(places, [named(limit) for limit in STALENESS])
-        left.set_ylim(0, 1.25 * most)
+        left.set_yscale("log")
+        left.set_ylim(least / 1.3, 1.6 * NEVER * most)
+        _plain_ticks(left.yaxis)
         left.set_xlabel("staleness s (rounds)")
         left.set_ylabel(f"loss below {TARGET:g} after (virtual s)")
-        left.legend(loc="upper right", labelcolor=INK)
-        _losses(right, runs, kind, s, max(4.0, most))
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2, labelcolor=INK)
+        _losses(right, runs, kind, s, chosen)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(11))
     rows = [[named(limit), *(_time(runs[name, limit]) for name in KINDS),
              *(round(runs[name, limit]["makespan_s"], 1) for name in KINDS),
@@ -108,7 +116,7 @@ def named(s: float) -> str:
     return "∞" if s == math.inf else f"{s:g}"
 
 
-def _losses(axes, runs, kind: str, s: float, until_s: float) -> None:
+def _losses(axes, runs, kind: str, s: float, chosen_s: float) -> None:
     shown = [0] if s == 0 else [0, s]
     for limit in shown:
         look, curve = LOOKS["other" if limit == 0 and s else LOOK[kind]], runs[kind, limit]["curve"]
@@ -117,11 +125,11 @@ def _losses(axes, runs, kind: str, s: float, until_s: float) -> None:
     axes.axhline(TARGET, color=SOFT, linestyle=":", linewidth=points(1.2))
     axes.set_yscale("log")
     axes.set_ylim(TARGET / 5, 4)
-    axes.set_xlim(0, 1.1 * until_s)
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    _plain_ticks(axes.yaxis)
+    axes.set_xlim(0, 1.5 * max(chosen_s, min(runs[kind, 0]["to_target_s"], STEPS)))
     axes.set_xlabel("time (virtual s)")
     axes.set_ylabel("loss (no unit)")
-    axes.legend(loc="upper right", labelcolor=INK)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2, labelcolor=INK)
 
 
 def _time(row: dict) -> str | float:
