@@ -79,4 +79,16 @@ def _modulo_movement(rng: random.Random, seed: int) -> Question:
     return Question("11.3", seed, text, moved * both / 1e9, "GB", wrong)
 
 
-_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement}
+def _request_bytes(rng: random.Random, seed: int) -> Question:
+    """Keys and values of a pull and a push of the same rows, with key caching and a new list."""
+    rows, dim = 100 * rng.choice((2, 3, 5, 6, 8)), rng.choice((2, 3, 4, 6, 8))
+    keys, values = 8 * rows, 4 * dim * rows
+    text = (f"A worker pulls {rows} rows of {dim} float32 numbers by a list of 8-byte keys, then pushes gradients for "
+            "the same rows. The server remembers lists of keys by a hash of 8 bytes, and has not seen this one. How "
+            "many bytes of keys and values travel in all, there and back?")
+    wrong = ((2 * keys + 2 * values, "the keys twice: without key caching"),
+             (8 + 8 + 2 * values, "no keys at all: a list that the server knows"))
+    return Question("11.2", seed, text, keys + 8 + 2 * values, "B", wrong)
+
+
+_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes}
