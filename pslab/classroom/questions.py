@@ -91,4 +91,18 @@ def _request_bytes(rng: random.Random, seed: int) -> Question:
     return Question("11.2", seed, text, keys + 8 + 2 * values, "B", wrong)
 
 
-_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes}
+def _persistent_straggler(rng: random.Random, seed: int) -> Question:
+    """Seconds of a job under SSP with one worker that is slow for good: those of that worker, whatever s is."""
+    K, steps, step_s = rng.choice((4, 8, 16)), rng.choice((60, 120, 240)), rng.choice((0.25, 0.5, 2.0))
+    factor, s = rng.choice((3, 4, 5)), rng.choice((8, 12, 16))     # less slack would be within 1 %
+    alone_s = steps * step_s * factor
+    text = (f"{K} workers do {steps} iterations each under SSP with s = {s}. An iteration takes {step_s:g} s; one worker "
+            f"needs {factor} times as long for each of its own. Messages take no time. After how many seconds is the "
+            "last worker done?")
+    wrong = ((steps * step_s, "as if slack hid the slow worker"),
+             (alone_s - s * (factor - 1) * step_s, "the slack taken off the end"))
+    return Question("11.5", seed, text, alone_s, "s", wrong)
+
+
+_MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes,
+           "11.5": _persistent_straggler}
