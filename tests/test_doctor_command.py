@@ -91,7 +91,7 @@ def test_quick_reaches_the_probes_and_leaves_two_out(examined, monkeypatch):
         (["--stage"], "--stage needs --class"),
         (["--record", "x.ipynb"], "--record needs --class"),
         (["--class", "11.9", "--quick"], "--quick has no meaning with --class"),
-        (["--class", "99.1"], "chapter '99.1' is not here; there are: 11.0, 11.0b, 11.9"),
+        (["--class", "99.1"], "chapter '99.1' is not here; there are: 11.0, 11.0b, 11."),
         (["--clas", "11.9"], "does not know --clas"),
     ],
 )
