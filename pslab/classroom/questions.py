@@ -97,8 +97,8 @@ def _persistent_straggler(rng: random.Random, seed: int) -> Question:
     factor, s = rng.choice((3, 4, 5)), rng.choice((8, 12, 16))     # less slack would be within 1 %
     alone_s = steps * step_s * factor
     text = (f"{K} workers do {steps} iterations each under SSP with s = {s}. An iteration takes {step_s:g} s; one "
-            f"worker needs {factor} times as long for each of its own. Messages take no time. After how many seconds is "
-            "the last worker done?")
+            f"worker needs {factor} times as long for each of its own. Messages take no time. After how many seconds "
+            "is the last worker done?")
     wrong = ((steps * step_s, "as if slack hid the slow worker"),
              (alone_s - s * (factor - 1) * step_s, "the slack taken off the end"))
     return Question("11.5", seed, text, alone_s, "s", wrong)
@@ -109,8 +109,8 @@ def _mean_round(rng: random.Random, seed: int) -> Question:
     K, percent, factor = rng.choice((40, 60, 80, 120)), rng.choice((1, 2)), rng.choice((2, 3, 5))
     p = percent / 100
     text = (f"{K} workers train in synchronous rounds. A step takes 1 s; each worker is slow in {percent} % of its "
-            f"steps, independently, and then takes {factor} s. Messages take no time. How many seconds does a round take "
-            "on the average?")
+            f"steps, independently, and then takes {factor} s. Messages take no time. How many seconds does a round "
+            "take on the average?")
     wrong = ((1 + p * (factor - 1), "the mean step of one worker"),
              (float(factor), "every round a slow one"))
     return Question("11.4", seed, text, 1 + (factor - 1) * (1 - (1 - p)**K), "s", wrong)
