@@ -108,7 +108,7 @@ BELIEFS = {
 RATIO_BELIEFS = {
     "1/ratio-of-bytes": lambda K, overlap: K * K / (2 * (K - 1)),
     "1/ratio-without-overlap": lambda K, overlap: K * K / (K - 1),
-    "1/overlap-for-the-ring": lambda K, overlap: K * K / (2 * (K - 1)) * (2 - overlap) / (2 - overlap / 2),
+    "1/overlap-hides-all": lambda K, overlap: (1 - overlap) * K * K / (K - 1),
     "1/k-times": lambda K, overlap: float(K),
     "1/upside-down": lambda K, overlap: 1 / times_slower(K, overlap),
 }
@@ -242,18 +242,20 @@ PORTS = Exercise(
                       "once more."),
         Misconception("1/workers-floor-forgotten", "You looked at a worker's port only; the port of a server takes in "
                       "what all K workers send to it."),
-        Misconception("1/home-is-sent", "A server beside a worker need not send that worker's part anywhere; what stays "
+        Misconception("1/home-is-sent", "A server beside a worker need not send that worker's part anywhere; what "
+                      "stays "
                       "on a machine crosses no port."),
         Misconception("1/own-part-only", "You counted what comes to the server of a machine and forgot the worker on "
                       "it, which pulls from the other servers through the same port."),
-        Misconception("1/ports-miscounted", "These are not the bytes of the busiest port; take the smallest case, K = 2 "
+        Misconception("1/ports-miscounted", "These are not the bytes of the busiest port; take the smallest case, K = "
+                      "2 "
                       "with one server, and draw every message."),
         Misconception("1/ratio-of-bytes", "That is the ratio of bytes per direction; as time it holds only where push "
                       "and pull overlap entirely."),
         Misconception("1/ratio-without-overlap", "That is the ratio when push and pull never overlap; with overlap the "
                       "server's step is shorter, down to half."),
-        Misconception("1/overlap-for-the-ring", "You let overlap shorten the ring as well; all its ports send and "
-                      "receive at the same time already."),
+        Misconception("1/overlap-hides-all", "You let full overlap take no time at all; push and pull then take the "
+                      "time of one of them."),
         Misconception("1/k-times", "The server's port carries K times P, the ring's does not carry P but 2(K-1)/K "
                       "times P."),
         Misconception("1/upside-down", "This is the ring's time over the server's; asked is the server's over the "

@@ -138,17 +138,20 @@ SCALING = Exercise(
     example=f"speedup_and_efficiency({EXAMPLE}, False)[5] -> (3.333, 0.667); serial_fraction({EXAMPLE}) -> "
             f"{serial_fraction(EXAMPLE):.3f}",
     hints=(
-        "Which job would be perfect? Strong: a K-th of the time. Weak: the same time. Efficiency is 1 for it, speedup K, "
+        "Which job would be perfect? Strong: a K-th of the time. Weak: the same time. Efficiency is 1 for it, speedup "
+        "K, "
         "in both.",
         "Speedup is efficiency times K. For f write T(K) = a + b/K: a is serial seconds, b those that are divided.",
-        "Two times give a and b: b = (T(k) - T(m)) / (1/k - 1/m), a = T(k) - b/k. T(1) is a + b, and f is a share of it.",
+        "Two times give a and b: b = (T(k) - T(m)) / (1/k - 1/m), a = T(k) - b/k. T(1) is a + b, and f is a share of "
+        "it.",
     ),
     misconceptions=(
         Misconception("1/weak-is-strong", "You used the formula of strong scaling for times of weak scaling; there K "
                       "machines did K times the work, and the same time is perfect."),
         Misconception("1/strong-is-weak", "You used the formula of weak scaling for times of strong scaling; there the "
                       "work is the same, and only a K-th of the time is perfect."),
-        Misconception("1/speedup-is-k", "K machines are not K times as fast by being there; the times say how much they "
+        Misconception("1/speedup-is-k", "K machines are not K times as fast by being there; the times say how much "
+                      "they "
                       "gained."),
         Misconception("1/upside-down", "This ratio is upside down; a speedup above 1 means faster."),
         Misconception("1/efficiency-is-speedup", "Efficiency is the speedup divided by the number of machines."),

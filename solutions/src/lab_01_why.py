@@ -299,7 +299,7 @@ pslab.viz.curve(KS, efficiency, log="x", xlabel="machines K (count)", ylabel="ef
 
 # %%
 trace = [(0.0, 0, 0, [5.0, 1.0]), (0.0, 1, 0, [5.0, 1.0]), (0.0, 2, 0, [5.0, 1.0]), (1.0, 1, 1, [6.0, 1.0]),
-         (2.0, 1, 2, [8.0, -1.0]), (2.5, 0, 1, [9.0, 0.0]), (3.0, 2, 1, [7.0, -4.0]), (4.0, 0, 2, [8.0, -1.0]),
+         (2.0, 1, 2, [8.0, -1.0]), (2.5, 0, 1, [9.0, 0.0]), (3.0, 2, 1, [7.0, -5.0]), (4.0, 0, 2, [8.0, -1.0]),
          (5.0, 2, 2, [8.0, -1.0])]
 for entry in trace:
     print(*entry)
@@ -310,8 +310,8 @@ for entry in trace:
 #
 # The trace is in the order of the seconds. Every worker has one entry for each step.
 #
-# **Worked example:** the trace above gives `[(True, 0.0), (False, 5.0), (True, 0.0)]`: in step 1 the second numbers are 1, 0
-# and −4.
+# **Worked example:** the trace above gives `[(True, 0.0), (False, 6.0), (True, 0.0)]`: in step 1 the second numbers are 1, 0
+# and −5.
 
 
 # %% answer="1.4"
@@ -355,7 +355,7 @@ def asynchronous(step_ms, steps):
     while waiting:
         at_ms, worker, t = waiting.pop(waiting.index(min(waiting)))
         if t:
-            w = w + [1.0 + worker, -1.0]                          # the push of its last step
+            w = w + np.array([1.0 + worker, -1.0])                # the push of its last step
         if t < steps:
             found.append((at_ms / 1000, worker, t, w.tolist()))   # the pull of the next one
             waiting.append((at_ms + step_ms[worker], worker, t + 1))

@@ -1,0 +1,13 @@
+"""Beside with S parts, though K machines are there."""
+
+BASE = "right_formulas"
+REFUSED_BY = "printed settings"
+MISCONCEPTION = "1/ports-miscounted"
+LONG = True
+
+
+def busiest_link(K, S, P, overlap):
+    here = min(S, K)
+    right = {"ring": 8 * P * (K - 1) // K, "one server": 4 * P * K, "servers": 4 * P * max(K, S) // S,
+             "beside": 4 * P * (K + here - 2) // here}
+    return {**right, "beside": 4 * P * (K + S - 2) // S}

@@ -1,0 +1,13 @@
+"""Seconds, no share."""
+
+BASE = "right_two_times"
+REFUSED_BY = "Amdahl's f"
+MISCONCEPTION = "1/serial-seconds"
+LONG = True
+
+
+def serial_fraction(times):
+    k, m = min(times), max(times)
+    divided_s = (times[k] - times[m]) / (1 / k - 1 / m)
+    serial_s = times[k] - divided_s / k
+    return serial_s
