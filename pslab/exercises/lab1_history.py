@@ -84,8 +84,7 @@ HISTORY = Exercise(
                       "delay in Petuum and with the third generation."),
         Misconception("1/consistency-missed", "A bound on staleness, or a model of consistency, could be chosen here."),
         Misconception("1/replication-too-early", "No second copy of a server's rows is kept here; ps-lite left out "
-                      "what "
-                      "the system of OSDI'14 had."),
+                      "what the system of OSDI'14 had."),
         Misconception("1/replication-missed", "The servers of OSDI'14 replicate their key ranges to others."),
     ),
     criteria=(Criterion("a random half", asked, 1),),

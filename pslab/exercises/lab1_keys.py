@@ -71,9 +71,8 @@ def _misheld(name: str, got: dict) -> Verdict | None:
     values, wanted = sum(len(bits) for _, bits in pairs), sum(len(bits) for bits in tensors.values())
     for (first, bits), (following, _) in zip(pairs, pairs[1:]):
         if first + len(bits) > following:
-            return Verdict(False, "ranges that do not overlap", f"keys {first} to {first + len(bits) - 1}, and the "
-            "next "
-                           f"range begins at {following}", name, "1/keys-collide")
+            return Verdict(False, "ranges that do not overlap", f"keys {first} to {first + len(bits) - 1}, and "
+                           f"the next range begins at {following}", name, "1/keys-collide")
     if pairs and pairs[-1][0] + len(pairs[-1][1]) > 2**63:
         return Verdict(False, "keys of 64 bits", f"a range that ends at {pairs[-1][0] + len(pairs[-1][1])}", name,
                        "1/keys-collide")
@@ -198,8 +197,7 @@ KEYS = Exercise(
         Misconception("1/tensor-left-out", "Not every tensor is there; frozen ones and single numbers belong to the "
                       "model, and a worker that starts empty needs them."),
         Misconception("1/one-range-for-all", "The whole model became one range; each tensor has one of its own, so "
-                      "that "
-                      "a layer can be pulled without the rest."),
+                      "that a layer can be pulled without the rest."),
         Misconception("1/more-than-one-range", "A tensor came in more than one range; one range of it takes one "
                       "message, whatever its size."),
         Misconception("1/keys-collide", "Two numbers have the same key, or a key has more than 64 bits; the n numbers "
@@ -207,8 +205,7 @@ KEYS = Exercise(
         Misconception("1/not-a-copy", "What you returned changes when the model does; a server keeps what it was "
                       "given."),
         Misconception("1/not-row-by-row", "The numbers are right and their order is not; row by row means that the "
-                      "last "
-                      "index runs fastest, however the tensor lies in memory."),
+                      "last index runs fastest, however the tensor lies in memory."),
         Misconception("1/not-bit-for-bit", "Some numbers changed on the way; -0.0, infinities and numbers near 0 have "
                       "to come out as they went in."),
         Misconception("1/model-changed", "as_key_values changed the model that it was to read."),

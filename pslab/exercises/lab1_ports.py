@@ -243,8 +243,7 @@ PORTS = Exercise(
         Misconception("1/workers-floor-forgotten", "You looked at a worker's port only; the port of a server takes in "
                       "what all K workers send to it."),
         Misconception("1/home-is-sent", "A server beside a worker need not send that worker's part anywhere; what "
-                      "stays "
-                      "on a machine crosses no port."),
+                      "stays on a machine crosses no port."),
         Misconception("1/own-part-only", "You counted what comes to the server of a machine and forgot the worker on "
                       "it, which pulls from the other servers through the same port."),
         Misconception("1/ports-miscounted", "These are not the bytes of the busiest port; take the smallest case, K = "

@@ -221,10 +221,9 @@ REPLICAS = Exercise(
     signature="def where_is_w(trace: list) -> list[tuple[bool, float]]",
     points=15, minutes=15, difficulty=1, core=False, prerequisites=(), chapter_number="11.1.4", forbidden=FORBIDDEN,
     goal="trace is a list of (seconds, worker, t, w): at `seconds` this worker began its step t on the weights w, a "
-    "list "
-         "of P numbers; it is in the order of the seconds, and every worker has an entry for each step. For each step "
-         "t = 0, 1, ...: whether all workers computed on one and the same w, and the largest difference between two "
-         "workers' copies in any of the P numbers.",
+         "list of P numbers; it is in the order of the seconds, and every worker has an entry for each step. For each "
+         "step t = 0, 1, ...: whether all workers computed on one and the same w, and the largest difference between "
+         "two workers' copies in any of the P numbers.",
     example="[(0.0, 0, 0, [5.0, 1.0]), (0.0, 1, 0, [5.0, 1.0]), (1.0, 1, 1, [6.0, 1.0]), (2.0, 0, 1, [9.0, 0.0])] -> "
             "[(True, 0.0), (False, 3.0)]",
     hints=(
@@ -240,19 +239,16 @@ REPLICAS = Exercise(
         Misconception("1/always-one-and-no-distance", "You found one value in every step; compare the copies, they are "
                       "in the trace."),
         Misconception("1/order-is-not-t", "You took entries that follow each other for one step; t is in the entry, "
-                      "and "
-                      "a quick worker's entries come early."),
+                      "and a quick worker's entries come early."),
         Misconception("1/against-worker-0", "You compared all with worker 0; two others may be on different sides of "
-                      "it "
-                      "and further apart."),
+                      "it and further apart."),
         Misconception("1/neighbours-only", "You compared each worker with the next one; the largest difference may be "
                       "between any two."),
         Misconception("1/from-the-mean", "You measured from the mean of the copies; asked are two copies, and the mean "
                       "is a vector that no worker has."),
         Misconception("1/first-weight-only", "You compared the first number of each copy; w has P of them."),
         Misconception("1/signs-cancel", "You added up each copy before comparing; differences in two numbers can "
-                      "cancel "
-                      "so."),
+                      "cancel so."),
         Misconception("1/added-up", "You added up the differences of all numbers; asked is the largest one."),
         Misconception("1/square-root", "You took the Euclidean distance; asked is the largest difference in a single "
                       "number."),

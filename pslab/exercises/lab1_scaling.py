@@ -151,8 +151,7 @@ SCALING = Exercise(
         Misconception("1/strong-is-weak", "You used the formula of weak scaling for times of strong scaling; there the "
                       "work is the same, and only a K-th of the time is perfect."),
         Misconception("1/speedup-is-k", "K machines are not K times as fast by being there; the times say how much "
-                      "they "
-                      "gained."),
+                      "they gained."),
         Misconception("1/upside-down", "This ratio is upside down; a speedup above 1 means faster."),
         Misconception("1/efficiency-is-speedup", "Efficiency is the speedup divided by the number of machines."),
         Misconception("1/in-per-cent", "The efficiency is asked as a share from 0 to 1, not in per cent."),
