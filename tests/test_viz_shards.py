@@ -39,6 +39,8 @@ def test_each_arc_ends_at_its_owners_point_and_each_key_goes_to_the_next():
         assert [arc.get_color() for arc in arcs] == [mark.get_color() for mark in marks]
         ends, at = (np.array([line.get_xydata()[-1] for line in lines]) for lines in (arcs, marks))
         assert np.allclose(ends, at, rtol=0, atol=1e-12)
+        starts = np.array([arc.get_xydata()[0] for arc in arcs])
+        assert np.allclose(starts, np.roll(at, 1, axis=0), rtol=0, atol=1e-12), "no gap between two arcs"
         ways = [line for line in axes.lines if len(line.get_xdata()) == 40]
         for way, key in zip(ways, range(1, 11), strict=True):
             owner = partition.owner(np.array([key]))[0]
