@@ -17,6 +17,8 @@ from pslab import viz
 from pslab.comm import SimWorld
 from pslab.comm.ledger import Ledger
 from pslab.comm.trace import Event, Span, Trace
+from pslab.ps import ConsistentHash
+from pslab.train import Pace, schedule
 from pslab.viz.timeline import DOINGS
 
 TRACE = Trace(3, [Event(0, 1, "tensor", "0", 2_500, 0.0, 1e-6, 3e-6, 8e-6, 8e-6),
@@ -43,12 +45,21 @@ PICTURES = {
     "flow": lambda: viz.flow(BOXES, [("group", "fits", ""), ("fits", "bytes", "yes"), ("fits", "server", "no"),
                                      ("bytes", "ring", "dense ring"), ("bytes", "gather", "all-gather"),
                                      ("bytes", "server", "server")], title="Where it goes"),
+    "gantt": lambda: viz.gantt({f"s = {s}": schedule(Pace.persistent(1.0, 1, 3).table(3, 6), s) for s in (0, 2)},
+                               title="One worker slow"),
+    "hash_ring": lambda: viz.hash_ring(ConsistentHash(3).bind(None, 3), ConsistentHash(3).bind(None, 4),
+                                       keys=range(1, 11), names=["three servers", "a fourth comes"], title="Ring"),
     "links": lambda: viz.links(LEDGER, servers=1),
     "patterns": lambda: viz.patterns({"gather": LEDGER, "all_to_all": LEDGER}),
+    "push_bytes": viz.push_bytes,
     "ring_walk": viz.ring_walk,
+    "rounds": lambda: viz.rounds(K=100, probability=0.01, slowdown=2, backup=4),
     "score_against_bytes": lambda: viz.score_against_bytes(
         {"float32": (12.0, 96.0), "top-k": [(0.1, 60.0), (0.2, 94.0)]}),
+    "server_ports": lambda: viz.server_ports(K=16, S=4),
+    "shards": viz.shards,
     "spacetime": lambda: viz.spacetime(TRACE),
+    "staleness": viz.staleness,
     "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
     "timeline": lambda: viz.timeline(TRACE),
 }
@@ -180,7 +191,7 @@ def test_lines_and_arrows_grow_with_the_type():
 def test_every_axis_of_numbers_has_a_unit(name):
     for axes in drawn(name).figure.axes:
         if not axes.axison:
-            assert re.search(r"\([kMGT]?B\)", axes.get_title(loc="left")) or name in ("flow", "patterns"), "no axes"
+            assert re.search(r"\([kMGT]?B\)", axes.get_title(loc="left")) or name in ("flow", "patterns", "hash_ring"), "no axes"
             continue
         for axis in (axes.xaxis, axes.yaxis):
             ticks = [t.get_text() for t in axis.get_ticklabels()]

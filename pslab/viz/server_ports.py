@@ -65,7 +65,7 @@ def server_ports(K: int = 8, S: int = 1, *, elements: int = 50_000_000, itemsize
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_formatter(lambda value, _: number(value))
             axes.set_xlabel(label)
-        left.set_ylabel(f"per direction ({unit})")
+            axes.set_ylabel(f"per direction ({unit})")
         left.set_title("busiest port")
         right.set_title(f"both ports, K = {K}")
         left.legend(loc="lower right", ncols=2, labelcolor=INK, frameon=True, framealpha=1, edgecolor="none")
