@@ -18,7 +18,7 @@ from .style import INK, LOOKS, SOFT, bytes_unit, number, points, sized, styled, 
 def port_loads(K: int, S: int, *, elements: int = 50_000_000, itemsize: int = 4) -> dict:
     """{'server', 'worker', 'ring': bytes of that port per direction in a dense step, 'binds': 'server' or 'worker'}.
 
-    Where both are equally busy, adding servers no longer helps: 'worker' is said to bind.
+    'worker' binds from S = K on, where adding servers no longer helps (ranges that differ by a number aside).
     """
     for name, value, least in (("K", K, 2), ("S", S, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= K_MAX:
@@ -27,7 +27,7 @@ def port_loads(K: int, S: int, *, elements: int = 50_000_000, itemsize: int = 4)
     step = cost.parameter_server(elements, K, S, itemsize)
     server, worker = (max(port.busiest for port in ports) for ports in (step.servers, step.workers))
     return {"server": server, "worker": worker, "ring": cost.ring_all_reduce(elements, K, itemsize).busiest,
-            "binds": "server" if server > worker else "worker"}
+            "binds": "server" if K > S else "worker"}
 
 
 def server_ports(K: int = 8, S: int = 1, *, elements: int = 50_000_000, itemsize: int = 4) -> Picture:
