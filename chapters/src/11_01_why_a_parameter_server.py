@@ -599,7 +599,7 @@ Table(["K", "1 server: ms", "speedup", "efficiency", "S = K: ms", "speedup ", "e
 
 # %%
 best = min(strong["1 server"], key=strong["1 server"].get)
-slower = min(K for K in KS if K > best and strong["1 server"][K] > strong["1 server"][1])
+slower = min(K for K in KS if K > best and speedup["1 server"][K][0] < 1)
 Note(f"**Speedup is not K.** With one server {best} workers are fastest, {speedup['1 server'][best][0]:.2f} times as fast "
      f"as one, and {slower} are slower than one: computing shrinks like 1/K, the server's port fills like K. With as "
      f"many servers as workers the curve keeps rising, and flattens.")
