@@ -116,5 +116,19 @@ def _mean_round(rng: random.Random, seed: int) -> Question:
     return Question("11.4", seed, text, 1 + (factor - 1) * (1 - (1 - p)**K), "s", wrong)
 
 
+def _amdahl_limit(rng: random.Random, seed: int) -> Question:
+    """The limit of the speedup, from two times that keep to Amdahl's law."""
+    K, one_ms = rng.choice((4, 5, 8, 10)), 100 * rng.choice((4, 6, 8, 12, 20))
+    percent = rng.choice((4, 5, 8, 10, 16, 20))
+    f = percent / 100
+    many_ms = one_ms * (f + (1 - f) / K)
+    law = cost.fit_amdahl({1: one_ms, K: many_ms})
+    text = (f"A step takes {one_ms} ms on one machine and {many_ms:g} ms on {K}. If Amdahl's law holds, how many times "
+            "as fast as one machine can any number of machines be?")
+    wrong = ((one_ms / many_ms, f"the speedup of the {K}, not the limit"),
+             (1 / (1 - one_ms / (K * many_ms)), "the lost efficiency taken for the serial share"))
+    return Question("11.1", seed, text, law.limit, "times", wrong)
+
+
 _MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes,
-           "11.5": _persistent_straggler, "11.4": _mean_round}
+           "11.5": _persistent_straggler, "11.4": _mean_round, "11.1": _amdahl_limit}
