@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from examples_small import SMALL, factorisation, logistic, mlp
 
-from pslab.comm import Link, SimWorld
+from pslab.comm import Link, ProcessWorld, SimWorld
 from pslab.examples import EXAMPLES, LocalTables, mode_of, name_of, run_example
 from pslab.models import sparse_batch
 from pslab.ps import ASP, BSP, EASGD, SGD, SSP, BoundedDelay, TableConfig
@@ -18,11 +18,17 @@ def slow_last(rank: int, step: int) -> float:
     return 0.03 if rank == 1 else 0.01
 
 
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessWorld(4) as world:
+        yield world
+
+
 @pytest.mark.parametrize("name", SMALL)
-def test_processes_do_what_the_simulator_does(name):
+def test_processes_do_what_the_simulator_does(name, processes):
     example = SMALL[name](epochs=1)
     simulated = run_example(example, workers=2, servers=2)
-    real = run_example(example, world="process", workers=2, servers=2)
+    real = run_example(example, world=processes, workers=2, servers=2)
     for table, rows in simulated.rows.items():
         assert np.array_equal(rows, real.rows[table])
     assert simulated.losses == real.losses

@@ -70,15 +70,15 @@ def play(seed, settings=SETTINGS):
     return sum(run.results[:workers]), sum(s["repeats"] for s in stats)
 
 
-def test_the_sum_of_distinct_pushes_over_200_seeds():
-    resent, repeats = zip(*[play(seed) for seed in range(200)])
-    assert sum(resent) > 2000                                        # the faults were there
-    assert sum(repeats) > 1000
+def test_the_sum_of_distinct_pushes_over_100_seeds():
+    resent, repeats = zip(*[play(seed) for seed in range(100)])
+    assert sum(resent) > 1000                                        # the faults were there
+    assert sum(repeats) > 500
 
 
 @pytest.mark.long
 def test_the_sum_of_distinct_pushes_over_2000_seeds():
-    for seed in range(200, 2000):
+    for seed in range(100, 2000):
         play(seed)
 
 

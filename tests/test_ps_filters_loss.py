@@ -66,10 +66,10 @@ def misfortune(seed):
 
 def test_every_push_counts_once_where_mail_is_lost():
     asked = 0
-    for seed in range(54):
+    for seed in range(18):
         run = play(seed, EVERYTHING, misfortune(seed), retry_s=60e-6)
         asked += run.ledger.total("retry") > 0
-    assert asked > 50
+    assert asked > 16
 
 
 class Forgetful(KeyLists):
@@ -87,7 +87,7 @@ class Forgetful(KeyLists):
 def test_a_server_that_forgets_asks_again_and_order_is_kept(monkeypatch):
     """Lossless and lossy; under BSP every pull sees its own round, though its keys may come after the next clock."""
     monkeypatch.setattr("pslab.ps.filters.server_end.KeyLists", Forgetful)
-    for seed in range(18):
+    for seed in range(6):
         play(seed, [KeyCaching()])
         play(seed, EVERYTHING, misfortune(seed), retry_s=60e-6)
     assert Forgetful.asked > 100

@@ -40,13 +40,18 @@ def job(comm, tables, workers):
     return results, None if heap is None else len(heap._blocks) + sum(map(len, heap._free.values()))
 
 
+@pytest.fixture(scope="module")
+def world():
+    with ProcessWorld(3) as world:
+        yield world
+
+
 @pytest.mark.parametrize("partition", [RangePartition(), HashPartition(seed=1)], ids=["range", "hash"])
 @pytest.mark.parametrize("consistency", [BSP(), SSP(1), ASP()], ids=["BSP", "SSP", "ASP"])
-def test_processes_end_with_the_rows_of_the_simulator(consistency, partition):
+def test_processes_end_with_the_rows_of_the_simulator(world, consistency, partition):
     """Whole numbers: sums do not depend on the order, so that all models end alike."""
     tables = table(consistency, partition)
-    with ProcessWorld(3) as world:
-        real = world.run(job, tables, 2).results
+    real = world.run(job, tables, 2).results
     simulated = SimWorld(3).run(job, tables, 2).results
     assert np.array_equal(real[2], simulated[2])
     assert all(blocks >= 2 for _, blocks in real[:2])               # sums and their keys lay in shared memory
@@ -72,9 +77,14 @@ def kept_memory(comm, tables, mine):
     return first.numpy()
 
 
+@pytest.fixture(scope="module")
+def pair():
+    with ProcessWorld(2) as world:
+        yield world
+
+
 @pytest.mark.parametrize("mine", ["keys", "range"])
 @pytest.mark.parametrize("consistency", [BSP(), ASP()], ids=["BSP", "ASP"])
-def test_memory_of_the_caller_s_own_may_be_changed_after_a_push(mine, consistency):
-    with ProcessWorld(2) as world:
-        first, rows = world.run(kept_memory, table(consistency, RangePartition()), mine).results
+def test_memory_of_the_caller_s_own_may_be_changed_after_a_push(pair, mine, consistency):
+    first, rows = pair.run(kept_memory, table(consistency, RangePartition()), mine).results
     assert np.array_equal(rows, first - (1 + 2 + 3))

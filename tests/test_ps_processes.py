@@ -30,25 +30,25 @@ def test_over_loopback_sockets():
 
 
 def test_large_rows_cross_whole(world):
-    """16 MB tables: larger than any buffer between two processes, both ways at once."""
-    table = TableConfig("big", 64, 65_536, rule=SGD(1.0), init=Integers(-9, 10, seed=8))
+    """4 MB tables: larger than any buffer between two processes, both ways at once."""
+    table = TableConfig("big", 64, 16_384, rule=SGD(1.0), init=Integers(-9, 10, seed=8))
 
     def work(comm, kv):
         rng = np.random.default_rng(comm.rank)
-        keys = torch.from_numpy(rng.integers(0, 65_536, 100_000))
-        vals = torch.from_numpy(rng.integers(-3, 4, (100_000, 64)).astype(np.float32))
+        keys = torch.from_numpy(rng.integers(0, 16_384, 25_000))
+        vals = torch.from_numpy(rng.integers(-3, 4, (25_000, 64)).astype(np.float32))
         kv.push(keys, vals, "big")
-        kv.push(range(65_536), torch.full((65_536, 64), comm.rank + 1.0), "big")
+        kv.push(range(16_384), torch.full((16_384, 64), comm.rank + 1.0), "big")
         kv.clock()
-        rows = kv.wait(kv.pull(range(65_536), "big"))
+        rows = kv.wait(kv.pull(range(16_384), "big"))
         some = kv.wait(kv.pull(keys, "big"))
         return bool(torch.equal(some, rows[keys])), rows.double().sum(1)
     run = world.run(job, 2, [table], work)
     expected = torch.from_numpy(table.initial_rows()).double().sum(1) - 3 * 64
     for rank in range(2):
         rng = np.random.default_rng(rank)
-        keys = torch.from_numpy(rng.integers(0, 65_536, 100_000))
-        expected.index_add_(0, keys, -torch.from_numpy(rng.integers(-3, 4, (100_000, 64))).sum(1).double())
+        keys = torch.from_numpy(rng.integers(0, 16_384, 25_000))
+        expected.index_add_(0, keys, -torch.from_numpy(rng.integers(-3, 4, (25_000, 64))).sum(1).double())
     for worker in range(2):
         consistent, sums = run.results[worker]["result"]
         assert consistent

@@ -38,14 +38,14 @@ def judge(seed, model, staleness):
     return max(ahead), lag
 
 
-def judge_all(model, staleness):
-    return [judge(seed, model, staleness) for seed in range(50)]
+def judge_all(model, staleness, seeds=50):
+    return [judge(seed, model, staleness) for seed in range(seeds)]
 
 
 @pytest.mark.parametrize("staleness", [0, 1, 3])
-def test_fifty_random_profiles(staleness):
+def test_random_profiles(staleness):
     """Leads are bounded and reached, reads too, and every round ends when the reference says."""
-    found = judge_all(SSP(staleness), staleness)
+    found = judge_all(SSP(staleness), staleness, seeds=15)
     assert max(found) == (staleness, staleness)
 
 
@@ -108,13 +108,13 @@ def seconds(durations, staleness):
 
 
 def test_a_straggler_that_stays_is_not_cured():
-    durations = [[8.0 if worker == 2 else 2.0] * 100 for worker in range(4)]
-    assert [seconds(durations, s) for s in (0, 1, 2, 4, 8, INF)] == [800.0] * 6
+    durations = [[8.0 if worker == 2 else 2.0] * 25 for worker in range(4)]
+    assert [seconds(durations, s) for s in (0, 1, 2, 4, 8, INF)] == [200.0] * 6
 
 
 def test_stragglers_that_come_and_go_are():
     """Waits drawn from |Cauchy|, cut at 32: everyone is slow at times. More staleness, less time, down to a floor."""
-    draws = np.abs(np.random.default_rng(0).standard_cauchy((8, 60)))
+    draws = np.abs(np.random.default_rng(0).standard_cauchy((8, 30)))
     durations = (np.round(np.minimum(1 + draws, 32) * 1024) / 1024).tolist()
     took = {s: seconds(durations, s) for s in (0, 1, 2, 4, 8, INF)}
     speedups = [took[0] / took[s] for s in (1, 2, 4, 8, INF)]
