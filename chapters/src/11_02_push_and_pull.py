@@ -78,7 +78,7 @@ def job(comm, workers, tables, work, options):
 
 def run_job(work, tables, workers=1, servers=1, faults=None, **options):
     """The run of a job: results of the workers first, then of the servers."""
-    world = SimWorld(workers + servers, link=LINK, faults=faults, seed=1)
+    world = SimWorld(workers + servers, link=LINK, faults=faults, seed=1, engine="greenlets")
     return world.run(job, workers, tables, work, options)
 
 
@@ -189,7 +189,7 @@ Table(["consistency", "in the same round", "in the next round"], rows)
 # %% [markdown]
 # Under BSP (rounds) a worker does not even see its *own* push until the round is over, and then it sees everybody's:
 # the round's gradients are one sum and one step. Under SSP and ASP it sees its own push at once, and those of others
-# whenever they arrive.
+# as they happen to arrive; SSP(2) only promises that they are not missing for more than two rounds.
 #
 # ### Keys
 #
@@ -225,7 +225,7 @@ def pull_of(keys):
 
 
 def bytes_of(work, dim, **options):
-    """(keys, values, header) bytes of a job with one worker and one server, and its messages."""
+    """(keys, values, header) bytes of a job with one worker and one server."""
     tables = [TableConfig("default", dim=dim, num_rows=10_000)]
     ledger = run_job(work, tables, **options).ledger
     return [ledger.total(kind) for kind in ("keys", "vals", "header")]
@@ -249,7 +249,7 @@ Table(["numbers a row", "pulled by", "keys (B)", "values (B)", "headers (B)", "k
 
 # %% [markdown]
 # For wide rows keys hardly matter. For single numbers, as in a linear model, they are most of the traffic. The headers of
-# the whole job, greetings and goodbyes included, are smaller than ten rows.
+# the whole job, its goodbye included, hardly show.
 #
 # A push may name a range as well, and a range is cut where a server's rows end: each server gets a range again, in one
 # letter. Below keys 3 to 7 of ten rows are pushed to three servers, and then pulled. And `pushpull` does both in one
@@ -415,9 +415,8 @@ display(viz.timeline(runs["ahead"], title="Pulled a batch ahead", names=["worker
 
 # %% [markdown]
 # (What follows the last batch in both pictures are acknowledgements and the goodbye.) Computing hides the way there and
-# back. The price: rows that were pulled a batch ahead lack the pushes made since. Here
-# each batch has rows of its own, so nothing was missed; where batches share rows, fetching ahead is one step of
-# staleness, made by the worker itself.
+# back. The price: rows that were pulled a batch ahead lack the pushes made since. Here each batch has rows of its own, so
+# nothing was missed; where batches share rows, fetching ahead is one step of staleness, made by the worker itself.
 
 # %% [markdown]
 # ## 4. What the server does with a gradient · *Intermediate*
@@ -425,10 +424,9 @@ display(viz.timeline(runs["ahead"], title="Pulled a batch ahead", names=["worker
 # ### A rule is a function of rows
 #
 # A server that adds up what comes in is enough where the model consists of counts, as in the topic models for which the
-# first such systems were built. In general the user says what happens, by a function that
-# gets the rows, the summed gradients, and the state which it keeps beside the rows. It changes rows and state in place,
-# for all rows of a request at once. Here is one of our own: gradients are clipped to one, and each row counts its
-# updates.
+# first such systems were built. In general the user says what happens, by a function that gets the rows, the summed
+# gradients, and the state which it keeps beside the rows. It changes rows and state in place, for all rows of a request at
+# once. Here is one of our own: gradients are clipped to one, and each row counts its updates.
 
 
 # %%
@@ -694,11 +692,10 @@ Table(["way", "counted, of 100 sent", "exactly once"], rows)
 
 # %% [markdown]
 # Without a retry, pushes are lost, and a repeated one now and then hides how many. With a retry alone they count too
-# often: the push had arrived, its answer had not.
-# Whoever remembers numbers only takes worker 1's push 7 for worker 0's. Sender and number still confuse a worker with its
-# own former life. All three together are right. (The sender, too, looks which push an answer is
-# for: an answer that comes twice would else settle the next push, which may be lost.) "Exactly once" is never *sending* once: it is sending at least once, and
-# applying once.
+# often: the push had arrived, its answer had not. Whoever remembers numbers only takes worker 1's push 7 for worker 0's.
+# Sender and number still confuse a worker with its own former life. All three together are right. (The sender, too, looks
+# which push an answer is for: an answer that comes twice would else settle the next push, which may be lost.) "Exactly
+# once" is never *sending* once: it is sending at least once, and applying once.
 #
 # ### The kit's way
 #
@@ -839,6 +836,8 @@ print(f"{data.name}: {data.train_rows:,} records to train on, {len(data.test):,}
       f"{data.features} features")
 if data.made:
     print("a9a was not found; what follows runs on the stand-in.", data.note)
+else:
+    data = replace(data, train=data.train.read())      # read once here, instead of in every run
 batch = sparse_batch(next(iter(data.train.batches(256, 0, 1))))
 print(f"a batch of 256 records names {len(batch.keys)} of {data.features + 1} weights (bias included)")
 
@@ -877,13 +876,13 @@ Note(f"Two workers and one server, one pass over {data.name}: **{100 * accuracy:
      f"of {data.features} weights that are not zero.")
 
 # %% [markdown]
-# Which worker computes what does not matter: one process that holds all weights, two workers and four of them give
-# models of the same quality. Look at the time, and at what it costs in bytes. (A record takes ten virtual microseconds to
+# Which worker computes what does not matter: one process that holds all weights, two workers in rounds and four
+# without rounds give models of the same quality. Look at the time, and at what it costs in bytes. (A record takes ten virtual microseconds to
 # compute here.)
 
 # %% tags=["nbval-ignore-output"]
 example, rows = LogisticExample(data=data, epochs=1), []
-for workers, servers, mode in ((1, 0, "bsp"), (2, 1, "bsp"), (4, 1, "bsp"), (4, 1, "asp")):
+for workers, servers, mode in ((1, 0, "bsp"), (2, 1, "bsp"), (4, 1, "asp")):
     result = run_example(example, workers=workers, servers=servers, consistency=mode, points=1)
     assert abs(result.value - accuracy) < 0.02
     rows.append([result.workers, result.servers, result.mode, f"{result.value:.2%}",
@@ -947,7 +946,7 @@ choices = {"none": [], "key caching": [KeyCaching()], "fp16": [ValueCompression(
            "all three": [KeyCaching(), ValueCompression("fp16"), SignificantlyModified(5.0)]}
 rows, base = [], None
 for name, filters in choices.items():
-    run = run_job(train_on(data.train, data.test), [weights_table], workers=2, filters=filters)
+    run = run_job(train_on(data.train, data.test), [weights_table], filters=filters)
     moved = run.ledger.total("keys") + run.ledger.total("vals")
     base = base or moved
     rows.append([name, viz.sized(moved), f"{1 - moved / base:.0%}", f"{run.results[0][0]:.2%}", run.results[0][1]])
@@ -986,9 +985,11 @@ viz.curve(list(curves["SGD"]), {name: list(curve.values()) for name, curve in cu
 # is a quarter of the best one, and four times it.
 
 # %%
-Table(["rule", "a quarter", "best rate", "four times"],
-      [[name, *(f"{list(wrong(rule(by)).values())[-1]:.1f} % wrong" for by in (0.25, 1, 4))]
-       for name, rule in contenders.items()])
+rows = []
+for name, rule in contenders.items():
+    ends = [list(curve.values())[-1] for curve in (wrong(rule(0.25)), curves[name], wrong(rule(4)))]
+    rows.append([name, *(f"{end:.1f} % wrong" for end in ends)])
+Table(["rule", "a quarter", "best rate", "four times"], rows)
 
 # %% [markdown]
 # With four times the best rate, the two rules with one rate for all features are nearly back where they began, because
@@ -1034,7 +1035,7 @@ print(f"weights of the model in float32: {viz.sized(4 * features)}; "
 #
 # MXNet was retired to the Apache Attic in 2023. What survives of it is the interface, here and elsewhere.
 #
-# **torch.distributed.rpc.** PyTorch has no parameter server, but it has remote calls, from which one is quickly built.
+# **torch.distributed.rpc.** PyTorch has no parameter server of its own, but it has remote calls, from which one is quickly built.
 # The next cell runs one for real in two processes, with a `torch.optim` optimizer as the rule. `rpc_async` returns a
 # future, which is our timestamp, and `.wait()` is our `wait`. (Remote calls name functions by their module, so the class goes into
 # a file first.)
@@ -1149,6 +1150,8 @@ print(f"first step: {0.1 * 1000 / (1000**2) ** 0.5:g}")
 
 # %% [markdown]
 # Now do it yourself: [Lab 2: push and pull](../labs/lab_02_push_pull.ipynb).
+#
+# And then on to how rows are divided among many servers: [11.3](11_03_sharding_the_server.ipynb).
 #
 # ## Further reading
 #
