@@ -18,8 +18,8 @@
 # 6. describe the relatives of the rule: reads by age, bounded delay, a model for each range of keys, vector clocks,
 #    elastic averaging, a staleness that adapts.
 #
-# **Before you start** you should know rounds, push and pull on a server, and the two modes BSP and ASP of the chapter
-# before. **Time:** an hour to read, under a minute to run.
+# **Before you start** you should know rounds, push and pull on a server, and the two modes BSP and ASP of
+# [chapter 11.4](11_04_synchronous_and_asynchronous.ipynb). **Time:** an hour to read, under a minute to run.
 #
 # Four times you are asked for a number before a run shows one. Write yours in place of the `...`.
 
@@ -285,8 +285,8 @@ Table(["clock of worker 0", "stamps it must see", "own pushes seen", "of worker 
 found = check(history, SSP(2), reached=True)
 print("simulated: every promise kept:", yes(not found))
 print("largest lead at a start:", found.lead, "  oldest push that a read still lacked:", found.lag, "rounds")
-processes = ProcessWorld(4)                                   # three workers and the server, used once more below
-real = check(history_of(SSP(2), processes), SSP(2))
+with ProcessWorld(4) as processes:
+    real = check(history_of(SSP(2), processes), SSP(2))
 print("real processes: every promise kept:", yes(not real))
 
 # %% [markdown]
@@ -519,7 +519,7 @@ Table(["s", "theorem's rate, reads stale", "theorem's rate, reads in rounds", "r
 # In this run it is the cautious rate that costs, and hardly the age of what is read: the first two columns nearly
 # agree, and the last hardly moves. The theorem needs that rate to guarantee something for *every* convex problem and
 # every order of events. A particular run may do well without it. One reason shows in the *staleness* of the updates,
-# counted as in the chapter before: how many others were applied between the read of an update and its own application.
+# counted as in chapter 11.4: how many others were applied between the read of an update and its own application.
 
 # %%
 plans = {s: schedule(drawn, s) for s in limits}
@@ -789,7 +789,7 @@ except ValueError as refused:
 
 # %% [markdown]
 # On servers the centre is a table, and an exchange is one round: a pull, a push, a `clock()`. Three workers with
-# different goals, meeting every fourth step. Where does the centre go, and what do the bytes do?
+# different goals meet every step, every fourth, every sixteenth. Where does the centre go, and what do the bytes do?
 
 
 # %%
@@ -820,7 +820,8 @@ Table(["meets every", "worker 0 (goal 0)", "worker 1 (goal 3)", "worker 2 (goal 
 # bytes fall as the meetings do. That distance is wanted: workers explore. For which parameters is this a sensible
 # thing? For *replicated* ones: a dense network of which every trainer has a copy. You can read that a recommender's
 # embeddings are "synchronised by elastic averaging". A table that is partitioned over servers has *one* copy of each
-# row; there is nothing to average. It is the other way round: the dense part is averaged, the rows live on servers.
+# row; there is nothing to average. As such systems have been described it is the other way round: the dense part
+# is averaged, and the rows live on servers.
 #
 # ## 10. A staleness that adapts · *Advanced*
 #
@@ -871,8 +872,8 @@ Table(["straggler", "s = 0 (s)", "s = 8 (s)", "adaptive (s)", "s at the end", "s
 # | a vector clock tags the last worker | it has an entry for each worker | 8 |
 # | embeddings are synchronised by EASGD | rows have one copy; the replicated dense part is averaged | 9 |
 #
-# About ASP one also reads that nothing is guaranteed for non-convex losses. For *bounded* delays that was true once;
-# there are results since 2015 (Lian et al.) and stronger ones from recent years.
+# About ASP one also reads that nothing is guaranteed for non-convex losses. Without any bound on the delay that is so; for
+# *bounded* delays there are results since 2015 (Lian et al., in the list below) and later ones.
 
 # %% [markdown]
 # ## In production
@@ -881,7 +882,7 @@ Table(["straggler", "s = 0 (s)", "s = 8 (s)", "adaptive (s)", "s at the end", "s
 # little of it. TensorFlow's `ParameterServerStrategy` is asynchronous, without a bound. PyTorch's collectives are
 # synchronous, and what PyTorch offers is to *meet rarely*: `PeriodicModelAverager` lets every worker train alone and
 # replaces all models by their mean every few steps (local SGD). It is EASGD with the strongest of springs and without a
-# centre. Here it runs for real, in four processes over Gloo and loopback, beside the same lines by hand.
+# centre. Here it runs for real, in two processes over Gloo and loopback, beside the same lines by hand.
 
 
 # %%
@@ -899,7 +900,7 @@ def averaged(comm, folder, steps=9, period=4):
     path = []
     for _ in range(steps):
         optimizer.zero_grad()
-        (0.5 * (model.weight - 4 * comm.rank) ** 2).sum().backward()      # its own data: goal 0, 4, 8 or 12
+        (0.5 * (model.weight - 4 * comm.rank) ** 2).sum().backward()      # its own data: goal 0 or 4
         optimizer.step()
         averager.average_parameters(model.parameters())
         path.append(model.weight.item())
@@ -909,20 +910,19 @@ def averaged(comm, folder, steps=9, period=4):
 
 # %%
 def by_hand(steps=9, period=4):
-    w, path = np.zeros(4), []
+    w, path = np.zeros(2), []
     for step in range(steps):
-        w = w - 0.25 * (w - 4 * np.arange(4))
+        w = w - 0.25 * (w - 4 * np.arange(2))
         if step % period == 0:                                # PyTorch averages at step 0, 4, 8, ...
-            w = np.full(4, w.mean())
+            w = np.full(2, w.mean())
         path.append(w)
     return np.array(path)
 
 
-with tempfile.TemporaryDirectory() as folder:
-    paths = np.array(processes.run(averaged, folder).results).T
-processes.close()                                             # the processes are gone
+with tempfile.TemporaryDirectory() as folder, ProcessWorld(2) as pair:
+    paths = np.array(pair.run(averaged, folder).results).T
 print("PyTorch's averager equals the lines by hand:", yes(np.allclose(paths, by_hand(), atol=1e-6)))
-Table(["step", *(f"worker {rank}" for rank in range(4)), "farthest apart"],
+Table(["step", "worker 0", "worker 1", "apart"],
       [[step, *(round(float(w), 3) for w in models), round(float(np.ptp(models)), 3)]
        for step, models in enumerate(paths)])
 
