@@ -5,9 +5,9 @@
 # are spread over several servers, and from then on every worker must know, for every key, whom to ask. Nobody is asked
 # about that: the answer is a *function* that all of them compute for themselves and that must come out the same
 # everywhere. This chapter writes that function in three ways and puts one question to each of them after the other: how
-# even are the servers, how much must move when one more comes, and who has the work when some keys are asked for far more
-# often than others? Then it counts what several servers buy, where more of them buy nothing, and who brings all these
-# programs together.
+# even are the servers, how much must move when one more comes, and who has the work when some keys are asked for far
+# more often than others? Then it counts what several servers buy, where more of them buy nothing, and who brings all
+# these programs together.
 #
 # **After this chapter you can**
 #
@@ -52,9 +52,9 @@ def yes(truth):
 # %% [markdown]
 # ## 1. Who owns a key · *Beginner*
 #
-# A table has $R$ rows, a row's number is its **key**, and there are $S$ servers. A **partition** says which server owns a
-# key. The simplest one cuts the keys into $S$ contiguous **ranges** whose sizes differ by at most one. Ten rows on three
-# servers: look where the cuts are, and what becomes of a request for rows 2 to 7.
+# A table has $R$ rows, a row's number is its **key**, and there are $S$ servers. A **partition** says which server owns
+# a key. The simplest one cuts the keys into $S$ contiguous **ranges** whose sizes differ by at most one. Ten rows on
+# three servers: look where the cuts are, and what becomes of a request for rows 2 to 7.
 
 # %%
 ranges = RangePartition().bind(10, 3)
@@ -64,13 +64,13 @@ print("rows 2 to 7 are asked of:", {server: list(range(2, 8)[part])
                                     for server, part in ranges.split(range(2, 8))})
 
 # %% [markdown]
-# Neighbours stay together, so a stretch of rows is asked for by its first key and its length, one message for each server
-# that has a part of it, and no list of keys on the wire. That is what a dense layer wants.
+# Neighbours stay together, so a stretch of rows is asked for by its first key and its length, one message for each
+# server that has a part of it, and no list of keys on the wire. That is what a dense layer wants.
 #
 # But the rows of a real table are often numbered by somebody else: ids of users that are given out one after the other,
-# hashes of words. Ranges are even in *rows of the table*, and it may be that few of those rows are in use. Below, 40,000
-# ids have been given out of a table with room for 160,000. The other contender mixes the bits of a key and takes the
-# remainder by $S$. Which servers have something to do?
+# hashes of words. Ranges are even in *rows of the table*, and it may be that few of those rows are in use. Below,
+# 40,000 ids have been given out of a table with room for 160,000. The other contender mixes the bits of a key and takes
+# the remainder by $S$. Which servers have something to do?
 
 # %%
 IDS, ROOM = np.arange(40_000), 160_000
@@ -118,18 +118,18 @@ print("HashPartition:   ", HashPartition().bind(None, 8).owner(np.array([64, 128
 
 # %% [markdown]
 # Two lessons. The hash of a *text* is another one in every process: a worker would push to one server and its colleague
-# pull from another, and nothing would complain. And the hash of a *number* is the number, so that keys in steps of 64 all
-# end on server 0. `HashPartition` uses arithmetic on 64-bit numbers alone (the finaliser of SplitMix64), so its last line
-# is the same in every process, on every machine and in every version of Python.
+# pull from another, and nothing would complain. And the hash of a *number* is the number, so that keys in steps of 64
+# all end on server 0. `HashPartition` uses arithmetic on 64-bit numbers alone (the finaliser of SplitMix64), so its
+# last line is the same in every process, on every machine and in every version of Python.
 
 # %% [markdown]
 # ## 2. The ring of hashed space · *Intermediate*
 #
 # A remainder by $S$ has another fault, which shows when $S$ changes: $x \bmod 10$ says nothing about $x \bmod 11$.
-# **Consistent hashing** (Karger et al. 1997) avoids that. Bend the hashed space $0 \ldots 2^{64}$ into a ring. Every server
-# puts some points onto it, at the hashes of (its number, the point's number). A key goes to its own hash, and belongs to
-# the *next point from there on*, clockwise. Below are three servers with three points each and ten keys; on the right a
-# fourth server has come. Look for the keys that have a circle around them.
+# **Consistent hashing** (Karger et al. 1997) avoids that. Bend the hashed space $0 \ldots 2^{64}$ into a ring. Every
+# server puts some points onto it, at the hashes of (its number, the point's number). A key goes to its own hash, and
+# belongs to the *next point from there on*, clockwise. Below are three servers with three points each and ten keys; on
+# the right a fourth server has come. Look for the keys that have a circle around them.
 
 # %%
 three = ConsistentHash(points=3, seed=2086).bind(None, 3)
@@ -138,14 +138,14 @@ viz.hash_ring(three, four, keys=range(1, 11), names=["three servers", "a fourth 
               title="Ten keys on the ring of hashed space")
 
 # %% [markdown]
-# The newcomer's points cut pieces off the arcs of others. Three keys lie in those pieces and go to it; the other seven have
-# the same next point as before. *Every key that moves goes to the new server*, and none moves between old ones. If a
-# server leaves, the same picture is read from right to left.
+# The newcomer's points cut pieces off the arcs of others. Three keys lie in those pieces and go to it; the other seven
+# have the same next point as before. *Every key that moves goes to the new server*, and none moves between old ones. If
+# a server leaves, the same picture is read from right to left.
 #
 # The arcs are of very unequal length, though, because points fall at random. The remedy is in the number of points, the
 # **virtual nodes**: a server that stands at many places owns the sum of many arcs, and sums of many random pieces are
-# alike. The next cell draws the busiest server's share over the mean, for ten servers and a hundred different rings. Look
-# where the worst of the hundred comes below one and a third.
+# alike. The next cell draws the busiest server's share over the mean, for ten servers and a hundred different rings.
+# Look where the worst of the hundred comes below one and a third.
 
 # %%
 POINTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
@@ -183,15 +183,16 @@ Note(f"With one point a server the busiest of ten has, in the median ring, **{np
 # | ps-lite, the code that followed | the space of 64-bit keys is cut into $S$ equal ranges; no ring, no virtual nodes, no replication | `RangePartition` of a table without end |
 # | MXNet on ps-lite | a small array goes whole to one server, by its number times 9973, modulo $S$; a large one is cut into $S$ equal pieces; each piece then gets a key inside that server's range | `HashPartition`; `RangePartition` |
 #
-# So both halves of the sentence describe the paper, if "contiguous" is said of *hashes* and not of keys: neighbouring keys
-# do not stay together on its ring. In ps-lite it is the other way round, and a user who passes small ids as keys meets the
-# first line of the table in section 1. Since its ranges follow from $S$, every change of $S$ moves half of all keys.
+# So both halves of the sentence describe the paper, if "contiguous" is said of *hashes* and not of keys: neighbouring
+# keys do not stay together on its ring. In ps-lite it is the other way round, and a user who passes small ids as keys
+# meets the first line of the table in section 1. Since its ranges follow from $S$, every change of $S$ moves half of
+# all keys.
 
 # %% [markdown]
 # ## 3. When a server comes or goes · *Intermediate*
 #
-# Ten servers hold 11,000 rows, and an eleventh comes to help. To be even it must get one eleventh of them. First a number
-# of yours: with `HashPartition`, mixed bits modulo $S$, which share of all keys gets another owner?
+# Ten servers hold 11,000 rows, and an eleventh comes to help. To be even it must get one eleventh of them. First a
+# number of yours: with `HashPartition`, mixed bits modulo $S$, which share of all keys gets another owner?
 
 # %%
 my_percent = ...
@@ -205,10 +206,10 @@ _ = reveal("11.3", "keys that move, hash modulo S, 10 to 11 servers",
            lambda: round(100 * plans["hash modulo S"].moved_fraction, 1), unit="%")
 
 # %% [markdown]
-# A hash stays where its remainders by ten and by eleven agree, and of every 110 values in a row they do for the ten values
-# 0 to 9 alone. All others move, one in eleven to the newcomer and the rest *between servers that are none the better for
-# it*. A **movement plan** is the list of all moves, each (source, target, keys), made before anything moves. Compare the
-# three.
+# A hash stays where its remainders by ten and by eleven agree, and of every 110 values in a row they do for the ten
+# values 0 to 9 alone. All others move, one in eleven to the newcomer and the rest *between servers that are none the
+# better for it*. A **movement plan** is the list of all moves, each (source, target, keys), made before anything moves.
+# Compare the three.
 
 # %%
 rows = []
@@ -220,9 +221,9 @@ Table(["partition", "rows moved", "of all (%)", "to the new server", "between ol
       note="ten servers to eleven, 11,000 rows")
 
 # %% [markdown]
-# The ring moves what must move and little else; the modulo moves nearly everything. Even ranges move one half, whatever $S$
-# is: every edge shifts, so each server gives to its right neighbour, and the later ones give most of what they have. They
-# need the fewest moves, though, one for each pair of neighbours.
+# The ring moves what must move and little else; the modulo moves nearly everything. Even ranges move one half, whatever
+# $S$ is: every edge shifts, so each server gives to its right neighbour, and the later ones give most of what they
+# have. Both need ten moves; the modulo needs one from every old server to every other, old or new.
 
 # %%
 shift = plans["even ranges"]
@@ -234,8 +235,8 @@ viz.bars([f"{move.source} → {move.target}" for move in shift],
 # ### The rows travel
 #
 # A plan is a promise; now eleven servers carry it out in the simulator. A row of four float32 numbers travels together
-# with the state that its update rule keeps for it, here AdaGrad's four sums of squares. Both ends know the plan, so no keys
-# are sent. Every row carries its own key as its value, so that a mix-up would show.
+# with the state that its update rule keeps for it, here AdaGrad's four sums of squares. Both ends know the plan, so no
+# keys are sent. Every row carries its own key as its value, so that a mix-up would show.
 
 
 # %%
@@ -256,14 +257,13 @@ for name, way in ways.items():
 Table(["partition", "planned", "planned (B)", "counted (B)", "equal", "every row at home"], rows)
 
 # %% [markdown]
-# To the byte. The state doubles the weight; with Adam's two numbers for each parameter it would be three times the rows.
-# For a table of a terabyte the difference between the first line and the last is the difference between an intermission and
-# an evening.
+# To the byte. The state doubles the weight; with Adam's two numbers for each parameter it would be three times the
+# rows. The last line moves more than nine times what the first one does.
 #
 # ### When a server goes
 #
-# Take server 3 out of the ten. On the ring its keys go to whoever has the next point, which are *all* the others, and nobody
-# else's keys move. With a single point its one neighbour would get everything.
+# Take server 3 out of the ten. On the ring its keys go to whoever has the next point, which are *all* the others, and
+# nobody else's keys move. With a single point its one neighbour would get everything.
 
 # %%
 rows = []
@@ -296,9 +296,9 @@ viz.shards(S=10, points_each=128)
 # ## 4. Hot keys: even keys are not an even load · *Intermediate*
 #
 # So far each key counted once. But words, users and items are asked for by **Zipf's law**, or nearly: the $k$-th most
-# wanted key gets a share that falls as $k^{-a}$. Here $a = 1.1$ and 20,000 keys, on eight servers, placed by a hash that is
-# even to within a few per cent. Single keys are asked for, one at a time, as a service does that answers users. Your number:
-# how many times the mean load does the busiest server get?
+# wanted key gets a share that falls as $k^{-a}$. Here $a = 1.1$ and 20,000 keys, on eight servers, placed by a hash
+# that is even to within a few per cent. Single keys are asked for, one at a time, as a service does that answers users.
+# Your number: how many times the mean load does the busiest server get?
 
 # %%
 my_ratio = ...
@@ -322,8 +322,8 @@ Note(f"By *keys* the busiest has {imbalance(keys_each):.2f} times the mean. By *
      f"No placement of single owners can mend that: a key has one place.")
 
 # %% [markdown]
-# What can be done is to give a key several places. Let the $h$ most wanted keys lie on *every* server, which then serves
-# one $S$-th of their reads. How many keys does it take?
+# What can be done is to give a key several places. Let the $h$ most wanted keys lie on *every* server, which then
+# serves one $S$-th of their reads. How many keys does it take?
 
 # %%
 HOT = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
@@ -334,12 +334,12 @@ viz.curve([max(h, 0.5) for h in HOT], {f"{n} servers": even[n] for n in even}, l
           title="A few dozen copied keys bring an even load")
 
 # %% [markdown]
-# A few dozen of twenty thousand. More servers need more copies: the mean shrinks with $S$, and the next keys in line begin
-# to stand out.
+# A few dozen of twenty thousand. More servers need more copies: the mean shrinks with $S$, and the next keys in line
+# begin to stand out.
 #
 # Does a run agree? Twenty-four readers, eight servers, sixty reads each of rows of a kilobyte, in the simulator with
-# finite ports. A copy is nothing but another row: a second table holds the 32 hottest rows eight times, one range of it on
-# each server, and a reader takes turns among the copies.
+# finite ports. A copy is nothing but another row: a second table holds the 32 hottest rows eight times, one range of it
+# on each server, and a reader takes turns among the copies.
 
 
 # %%
@@ -389,20 +389,20 @@ Table(["keys in a batch", "distinct of them (share)", "busiest, no copies", "bus
       note="eight servers; busiest server in times the mean")
 
 # %% [markdown]
-# With a batch of a few hundred keys the load is even without any copy. So before anybody builds a machinery for hot keys:
-# is it a *service* that answers single requests, or *training* in large batches that are de-duplicated?
+# With a batch of a few hundred keys the load is even without any copy. So before anybody builds a machinery for hot
+# keys: is it a *service* that answers single requests, or *training* in large batches that are de-duplicated?
 
 # %% [markdown]
 # ## 5. One server, several servers, servers for racks · *Intermediate*
 #
-# Three architectures for the same job. **Centralised**: one server holds everything. **Sharded**: $S$ servers hold a range
-# each. **Hierarchical**: in each rack an *aggregator* stands between the workers and the servers. It adds up its workers'
-# pushes and forwards the sum, and it fetches each row once a round and hands it to all of them. To its workers it is a
-# server, to the servers it is one worker.
+# Three architectures for the same job. **Centralised**: one server holds everything. **Sharded**: $S$ servers hold a
+# range each. **Hierarchical**: in each rack an *aggregator* stands between the workers and the servers. It adds up its
+# workers' pushes and forwards the sum, and it fetches each row once a round and hands it to all of them. To its workers
+# it is a server, to the servers it is one worker.
 #
-# The run: two racks of three workers each, every rack behind an uplink; each server stands by itself, behind an uplink of
-# its own. Everybody pulls the whole dense table, computes, pushes a gradient for all of it, three rounds long. A number of yours before it runs: by what is the
-# traffic over a rack's uplink divided when the rack has an aggregator?
+# The run: two racks of three workers each, every rack behind an uplink; each server stands by itself, behind an uplink
+# of its own. Everybody pulls the whole dense table and pushes a gradient for all of it, three rounds long. A number of
+# yours before it runs: by what is the traffic over a rack's uplink divided when the rack has an aggregator?
 
 # %%
 my_divisor = ...
@@ -454,9 +454,9 @@ flat, racked = (runs[name][0].ledger.uplink(0, "vals") for name in ("sharded, S 
 _ = reveal("11.3", "uplink bytes without over with an aggregator", lambda: flat[0] / racked[0], unit="times")
 
 # %% [markdown]
-# By the number of workers in the rack, exactly: three pushes have become one, and three pulls too. Now all three side by
-# side. Read the columns one after the other: do the workers end with the same weights, what passes the uplink, what passes
-# the busiest port, and how long does it take?
+# By the number of workers in the rack, exactly: three pushes have become one, and three pulls too. Now all three side
+# by side. Read the columns one after the other: do the workers end with the same weights, what passes the uplink, what
+# passes the busiest port, and how long does it take?
 
 # %%
 first = runs["centralised"][1][0]
@@ -474,11 +474,11 @@ Table(["architecture", "same weights", "uplink, out (kB)", "a server's port (kB)
       note="virtual time; slow uplinks have a tenth of a port's bandwidth")
 
 # %% [markdown]
-# All end with the same weights, bit for bit. Sharding halves what a server's port carries and leaves the racks' uplinks as
-# they were: from inside a rack it makes no difference on how many machines the other end stands. The aggregator divides
-# the uplink and the servers' ports by three, and carries *more than a server did before*: the sum must be made somewhere,
-# and it is made at its port. So it loses to plain sharding where an uplink is as fast as a port, and takes half as long
-# where the uplinks are what everybody waits for. The closed form knows these ports too:
+# All end with the same weights, bit for bit. Sharding halves what a server's port carries and leaves the racks' uplinks
+# as they were: from inside a rack it makes no difference on how many machines the other end stands. The aggregator
+# divides the uplink and the servers' ports by three, and carries *more than a server did before*: the sum must be made
+# somewhere, and it is made at its port. So it loses to plain sharding where an uplink is as fast as a port, and takes
+# half as long where the uplinks are what everybody waits for. The closed form knows these ports too:
 
 # %%
 form = cost.hierarchical_servers(P, RACKS, EACH, S=2)
@@ -491,15 +491,16 @@ Table(["port", "a step, by pslab.cost (B)", "steps", "counted (B)", "same"],
       [[*row, yes(row[1] * row[2] == row[3])] for row in rows])
 
 # %% [markdown]
-# The idea is that of local aggregation in Li et al. (2014) and in BytePS. It is exact here because rounds are synchronous:
-# the server takes one step for the sum of all. Without rounds there is no moment at which "the rack's sum" is complete, and
-# the kit refuses such tables. (A fourth architecture, servers for the tables and collectives for the rest, is the hybrid of
-# [chapter 11.9](11_09_parameter_server_vs_all_reduce.ipynb).)
+# The idea is that of local aggregation in Li et al. (2014) and in BytePS. It is exact here because rounds are
+# synchronous: the server takes one step for the sum of all. Without rounds there is no moment at which "the rack's sum"
+# is complete, and the kit refuses such tables. (A fourth architecture, servers for the tables and collectives for the
+# rest, is the hybrid of [chapter 11.9](11_09_parameter_server_vs_all_reduce.ipynb).)
 #
 # ### By layers, or by ranges?
 #
-# Sharding is often explained as "each server holds some of the layers". A small network with three layers shows what that
-# does to balance; the layers go to the servers by the best rule there is for whole pieces, largest first to the emptiest.
+# Sharding is often explained as "each server holds some of the layers". A small network with three layers shows what
+# that does to balance; the layers go to the servers by the best rule there is for whole pieces, largest first to the
+# emptiest.
 
 # %%
 model = torch.nn.Sequential(torch.nn.Linear(784, 1024), torch.nn.Linear(1024, 512), torch.nn.Linear(512, 10))
@@ -515,15 +516,16 @@ for S in (2, 3, 8):
 Table(["servers", "largest, by layers", "times the mean", "largest, by ranges", "times the mean"], rows)
 
 # %% [markdown]
-# By layers the largest layer is the floor, however many servers there are. So cut *through* layers, as the ranges do, and
-# as MXNet does with every array above a certain size.
+# By layers the largest layer is the floor, however many servers there are. So cut *through* layers, as the ranges do,
+# and as MXNet does with every array above a certain size.
 
 # %% [markdown]
 # ## 6. How many servers? · *Advanced*
 #
-# $K$ workers, $S$ servers, a dense table of $n = Pb$ bytes. In one step every worker pulls $n$ bytes and pushes $n$ bytes.
-# A server's port carries $\frac{K}{S}n$ in each direction, a worker's port carries $n$. While $S < K$ the servers' ports
-# are fuller; from $S = K$ on it is the worker's own port that counts, and no number of servers makes it wider.
+# $K$ workers, $S$ servers, a dense table of $n = Pb$ bytes. In one step every worker pulls $n$ bytes and pushes $n$
+# bytes. A server's port carries $\frac{K}{S}n$ in each direction, a worker's port carries $n$. While $S < K$ the
+# servers' ports are fuller; from $S = K$ on it is the worker's own port that counts, and no number of servers makes it
+# wider.
 #
 # Here is the program; each worker reports the seconds of its steps. Your last number: eight workers, and instead of one
 # server there are two. How many times faster is a step?
@@ -559,10 +561,10 @@ steps = {(K, S): SimWorld(K + S, link=PORT, trace=False).run(dense_step, K, S, P
 _ = reveal("11.3", "two servers over one, 8 workers", lambda: round(steps[8, 1] / steps[8, 2], 2), unit="times")
 
 # %% [markdown]
-# Twice the servers, half the bytes in a server's port, and yet not twice as fast. The picture of three workers at one server
-# says why. A worker that has its rows begins to push at once, *while the server still sends rows to the others*: its
-# incoming and its outgoing direction are both in use. So one server needs less than two full rounds of messages, and two
-# servers have less to gain.
+# Twice the servers, half the bytes in a server's port, and yet not twice as fast. The picture of three workers at one
+# server says why. A worker that has its rows begins to push at once, *while the server still sends rows to the others*:
+# its incoming and its outgoing direction are both in use. So one server needs less than two full rounds of messages,
+# and two servers have less to gain.
 
 # %%
 few = Link(latency_s=50e-6, overhead_s=0.0, bandwidth_Bps=125e6)
@@ -572,8 +574,8 @@ viz.spacetime(SimWorld(4, link=few).run(dense_step, 3, 1, 24_000, 1), rows=4,
 
 # %% [markdown]
 # Let $T = n/\text{bandwidth}$ be the time of one worker's rows on a port. Served in turn, the first worker has its rows
-# after $T$, each further one $T/S$ later, since the $S$ servers work on it side by side in a pipeline; the last one then
-# pushes for $T$ more. Together $2T + (K-1)\,T/S$. The grid, simulated and by that formula (`cost.step_s`):
+# after $T$, each further one $T/S$ later, since the $S$ servers work on it side by side in a pipeline; the last one
+# then pushes for $T$ more. Together $2T + (K-1)\,T/S$. The grid, simulated and by that formula (`cost.step_s`):
 
 # %%
 formula = {(K, S): cost.step_s(P, K, S, bandwidth_Bps=PORT.bandwidth_Bps) for K, S in steps}
@@ -584,9 +586,10 @@ Table(["workers", *(f"S = {S} (ms)" for S in GRID), "S = 1 over S = 8", "S = 8 o
         f"{steps[K, 8] / formula[1, 1]:.2f}"] for K in GRID])
 
 # %% [markdown]
-# The first line does not move at all: for a single worker one server is as good as eight, its own port is the limit. The
-# other lines fall towards that floor $2T$. More workers make the step longer, and more servers take it back, until what is
-# left is the worker's own port. Over a wider field:
+# The first line does not move at all: for a single worker one server is as good as eight, its own port is the limit.
+# The other lines fall towards that floor $2T$. More workers make the step longer, and more servers take it back, until
+# what is left is the worker's own port. (The bytes behind these times, for any $K$ and $S$ and with sliders, are the
+# figure of [chapter 11.1](11_01_why_a_parameter_server.ipynb).) Over a wider field:
 
 # %%
 servers = [1, 2, 4, 8, 16, 32, 64]
@@ -598,9 +601,9 @@ viz.curve(servers, {f"K = {K}": [1e3 * cost.step_s(P, K, S, bandwidth_Bps=125e6)
 # %% [markdown]
 # ### On real ports
 #
-# Now real processes on this machine, whose ports are *throttled*, to a quarter of a Gbit/s in each direction, so that it is
-# ports that bound them. A megabyte each way, from one worker to three, on one server or two. First the bytes, which can be compared
-# exactly: look whether the ledger and `cost.parameter_server` agree at the servers' ports.
+# Now real processes on this machine, whose ports are *throttled*, to a quarter of a Gbit/s in each direction, so that
+# it is ports that bound them. A megabyte each way, from one worker to three, on one server or two. First the bytes,
+# which can be compared exactly: look whether the ledger and `cost.parameter_server` agree at the servers' ports.
 
 # %%
 CASES, P_REAL, STEPS = [(1, 1), (2, 1), (3, 1), (2, 2)], 250_000, 5
@@ -615,8 +618,8 @@ for K, S in CASES:
 Table(["workers", "servers", "a step, predicted (B)", "steps", "counted out (B)", "counted in (B)", "same"], rows)
 
 # %% [markdown]
-# Then the time. The clock of a machine that does other things as well is not exact, so read ratios: how does the step grow
-# from one worker to three, and what does the second server give back?
+# Then the time. The clock of a machine that does other things as well is not exact, so read ratios: how does the step
+# grow from one worker to three, and what does the second server give back?
 
 # %% tags=["nbval-ignore-output"]
 measured = {case: float(np.median([max(step) for step in zip(*real[case].results[:case[0]])][1:])) for case in CASES}
@@ -627,10 +630,10 @@ Table(["workers", "servers", "measured (ms)", "modelled (ms)", "measured / model
        for K, S in CASES], note="real time on this machine, median step")
 
 # %% [markdown]
-# In the model one worker more lengthens the step by $T/S$, and the measured steps follow it. They lie above the model, by
-# the more the more processes share the cores of the machine, since copying and waking up take time that no port explains.
-# The second server gives part of the step back. `pslab bench servers` does the same with more steps and larger tables, and names the
-# bottleneck of each case.
+# In the model one worker more lengthens the step by $T/S$, and the measured steps follow it. They lie above the model,
+# by the more the more processes share the cores of the machine, since copying and waking up take time that no port
+# explains. The second server gives part of the step back. `pslab bench servers` does the same with more steps and
+# larger tables, and names the bottleneck of each case.
 #
 # ### The ratio of servers to workers
 #
@@ -645,25 +648,25 @@ for times in (0.5, 1, 2, 4, 8, 16):
     least = [cost.least_servers(P, K, within=0.0, bandwidth_Bps=PORT.bandwidth_Bps, compute_s=times * T,
                                 schedule="overlap").servers for K in (8, 16, 64)]
     rows.append([times, *least, f"{least[-1] / 64:.3g}", yes(times * T >= T)])
-Table(["computing over wire, c/T", "servers for K = 8", "K = 16", "K = 64", "servers a worker", "computing hides the wire"],
-      rows, note="the least number of servers that reaches the best possible step; modelled")
+Table(["computing over wire, c/T", "servers for K = 8", "K = 16", "K = 64", "servers a worker",
+       "computing hides the wire"], rows, note="the least number of servers that reaches the best possible step; modelled")
 
 # %% [markdown]
-# In the first line a worker's own port takes longer than its computing, and $S = K$ is the most that makes sense. At
-# $c = 4T$ there is one server for every four workers. That is the ratio of the largest runs of sparse logistic regression
-# in Li et al. (OSDI 2014), 800 workers and 200 servers. It fits *their* job; the rule says what to compute for yours. And
-# $T$ is not always $n$ over the bandwidth: with sparse pulls it is the touched rows, with filters it is less again.
+# In the first line a worker's own port takes longer than its computing, and $S = K$ is the most that makes sense. At $c
+# = 4T$ there is one server for every four workers. That is the ratio of the largest runs of sparse logistic regression
+# in Li et al. (OSDI 2014), 800 workers and 200 servers. It fits *their* job; the rule says what to compute for yours.
+# And $T$ is not always $n$ over the bandwidth: with sparse pulls it is the touched rows, with filters it is less again.
 #
-# Two bounds are not in the formula. Memory may ask for more servers than traffic does: the rows, with the state of their
-# update rule, must fit. And hot keys ask for copies, not for servers.
+# Two bounds are not in the formula. Memory may ask for more servers than traffic does: the rows, with the state of
+# their update rule, must fit. And hot keys ask for copies, not for servers.
 
 # %% [markdown]
 # ## 7. The scheduler · *Intermediate*
 #
-# Who is a server, who is a worker, who has which keys, and has everybody come? In this chapter's programs ranks had fixed
-# roles. In a cluster, machines come in any order, and one more role brings them together: the **scheduler**. Every node
-# registers with it; when all have come it tells each one its number, the ranks of all others, and the key ranges of each
-# table. Then it stays out of the way: no row and no gradient passes through it.
+# Who is a server, who is a worker, who has which keys, and has everybody come? In this chapter's programs ranks had
+# fixed roles. In a cluster, machines come in any order, and one more role brings them together: the **scheduler**.
+# Every node registers with it; when all have come it tells each one its number, the ranks of all others, and the key
+# ranges of each table. Then it stays out of the way: no row and no gradient passes through it.
 #
 # Below, six ranks with mixed roles. The tables are kept under SSP with $s = 1$: a worker may be one round ahead of the
 # slowest. Worker 2 is slow, and in the middle of its second round it asks the scheduler how things stand.
@@ -695,17 +698,18 @@ for rank, role in enumerate(ROLES):
         print(f"rank {rank}:", {name: told for name, told in job.results[rank].items() if name != "status"})
 
 # %% [markdown]
-# All workers were told the same: ranks 1, 3 and 5 are workers 0, 1 and 2, ranks 0 and 4 are the servers, and the edges of
-# both tables' ranges. Numbers follow ranks within a role, so they do not depend on who came first. And the status, as the
-# slow worker saw it:
+# All workers were told the same: ranks 1, 3 and 5 are workers 0, 1 and 2, ranks 0 and 4 are the servers, and the edges
+# of both tables' ranges. Numbers follow ranks within a role, so they do not depend on who came first. And the status,
+# as the slow worker saw it:
 
 # %%
 print(Status.from_dict(job.results[5]["status"]))
 
 # %% [markdown]
-# The two fast workers have finished three rounds, the slow one has finished one and computes. To begin a fourth they would
-# be two ahead, which $s = 1$ forbids: they *wait for worker 2*, and the table says so, and since when. That is the first
-# thing to look at when a job is slow. A job that does not even start is told apart as well. Here the server never comes:
+# The two fast workers have finished three rounds, the slow one has finished one and computes. To begin a fourth they
+# would be two ahead, which $s = 1$ forbids: they *wait for worker 2*, and the table says so, and since when. That is
+# the first thing to look at when a job is slow. A job that does not even start is told apart as well. Here the server
+# never comes:
 
 
 # %%
@@ -721,8 +725,8 @@ except TimeoutError as error:
     print("TimeoutError:", error)
 
 # %% [markdown]
-# It names who is missing, and the rank that never said a word. What does the scheduler cost? The ledger knows: how much of
-# the values went through it, and how many bytes and messages of the job were its own?
+# It names who is missing, and the rank that never said a word. What does the scheduler cost? The ledger knows: how much
+# of the values went through it, and how many bytes and messages of the job were its own?
 
 # %%
 home = ROLES.index("scheduler")
@@ -733,15 +737,15 @@ Table(["of the job", "all", "to or from the scheduler"],
 
 # %% [markdown]
 # No row and no key. Of the headers it has more than half, but only because this job is so short: it is spoken to at the
-# start, at the end, and when somebody asks, and not once in a round. So it is no bottleneck, and it need not have a machine
-# of its own: `cluster(..., scheduler="server")` lets it live with the first server.
+# start, at the end, and when somebody asks, and not once in a round. So it is no bottleneck, and it need not have a
+# machine of its own: `cluster(..., scheduler="server")` lets it live with the first server.
 
 # %% [markdown]
 # ## In production
 #
-# **Rows over ranks in PyTorch.** `torch.distributed.tensor` cuts a tensor over the ranks of a mesh. `Shard(0)` is a range
-# partition of its rows, and here it runs over Gloo, in three of the processes of section 6. Compare its ten rows with the ones of
-# section 1, and look at the last column.
+# **Rows over ranks in PyTorch.** `torch.distributed.tensor` cuts a tensor over the ranks of a mesh. `Shard(0)` is a
+# range partition of its rows, and here it runs over Gloo, in three of the processes of section 6. Compare its ten rows
+# with the ones of section 1, and look at the last column.
 
 
 # %%
@@ -768,13 +772,14 @@ Table(["rank", "of 10 rows", "RangePartition", "of 4 rows", "RangePartition of 4
         str(list(RangePartition().bind(4, 3).owned(r)))] for r, here in enumerate(cut)])
 
 # %% [markdown]
-# PyTorch cuts as `torch.chunk` does: pieces of ⌈R/S⌉ rows until nothing is left, and the last ranks get what remains, which
-# may be nothing. `RangePartition` cuts as `torch.tensor_split` does, into pieces that differ by at most one. Both are range
-# partitions and both are right; a worker that computes with one rule while the owner uses the other asks the wrong server
-# for some rows. *Which* range rule is part of the contract.
+# PyTorch cuts as `torch.chunk` does: pieces of ⌈R/S⌉ rows until nothing is left, and the last ranks get what remains,
+# which may be nothing. `RangePartition` cuts as `torch.tensor_split` does, into pieces that differ by at most one. Both
+# are range partitions and both are right; a worker that computes with one rule while the owner uses the other asks the
+# wrong server for some rows. *Which* range rule is part of the contract.
 #
-# **ps-lite** is not installed here, and nothing below was run. It hands out ranges that follow from the number of servers alone, so that the
-# scheduler need not store any; a job is started with its three roles told by environment variables:
+# **ps-lite** is not installed here, and nothing below was run. It hands out ranges that follow from the number of
+# servers alone, so that the scheduler need not store any; a job is started with its three roles told by environment
+# variables:
 #
 # ```text
 # DMLC_ROLE=scheduler  DMLC_NUM_SERVER=2  DMLC_NUM_WORKER=3  DMLC_PS_ROOT_URI=10.0.0.1  DMLC_PS_ROOT_PORT=9000  ./job
@@ -782,9 +787,11 @@ Table(["rank", "of 10 rows", "RangePartition", "of 4 rows", "RangePartition of 4
 # DMLC_ROLE=worker     ... the same ...                                                                        ./job
 # ```
 #
-# The address of the scheduler is the one thing that all nodes must know beforehand, as the scheduler's rank is in section
-# 7. **TorchRec** calls its choices table-wise, row-wise and column-wise sharding; row-wise is section 1's range partition of
-# one table, table-wise is the "by layers" of section 5, with its imbalance, and its planner mixes them.
+# The address of the scheduler is the one thing that all nodes must know beforehand, as section 7's nodes know the
+# scheduler's rank.
+#
+# **TorchRec** calls its choices table-wise, row-wise and column-wise sharding; row-wise is section 1's range partition
+# of one table, table-wise is the "by layers" of section 5, with its imbalance, and its planner mixes them.
 
 # %% [markdown]
 # ## Did it stick?
