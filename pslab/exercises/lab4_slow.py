@@ -71,10 +71,7 @@ def _by(measure):
 BELIEFS = {
     "4/who-waits-is-slow": _by(lambda steps: sum(on - computed for *_, computed, on in steps)),
     "4/worst-single-step": _by(lambda steps: max(computed - begun for _, _, begun, computed, _ in steps)),
-    "4/waiting-counted-in": _by(lambda steps: sum(on - begun for _, _, begun, _, on in steps)),
     "4/all-its-computing": _by(lambda steps: sum(computed - begun for _, _, begun, computed, _ in steps)),
-    "4/most-steps": _by(len),
-    "4/fewest-steps": _by(lambda steps: -len(steps)),
 }
 
 
@@ -88,7 +85,9 @@ def named(traces):
                 return Verdict(False, "(worker, 'persistent' or 'transient')", contracts.short(value), words,
                                "all/bad-value")
             if value[0] != slow:
-                why = next((why for why, rule in BELIEFS.items() if rule(trace) == value[0]), "4/not-the-slow-one")
+                equal = "in rounds" in words and value[0] == 0                       # the first of many equal ones
+                why = next((why for why, rule in BELIEFS.items() if rule(trace) == value[0]),
+                           "4/rounds-are-equal" if equal else "4/not-the-slow-one")
                 return Verdict(False, f"worker {slow}", f"worker {value[0]}", words, why)
             if value[1] != kind:
                 return Verdict(False, f"worker {slow}, {kind}", f"{value[1]}", words, f"4/{kind}-called-{value[1]}")
@@ -104,7 +103,7 @@ def traces(*settings):
             K, T = int(rng.integers(3, 8)), int(rng.integers(24, 60))
             slow = int(rng.integers(K))
             trace = trace_of(seconds_of(rng, K, T, kind, slow), rounds)
-            yield f"{K} workers, {'rounds' if rounds else 'no rounds'}", trace, slow, kind
+            yield f"{K} workers, {'in rounds' if rounds else 'no rounds'}", trace, slow, kind
     return drawn
 
 
@@ -139,12 +138,10 @@ SLOW = Exercise(
                       "straggler is waited for."),
         Misconception("4/worst-single-step", "You named the one with the longest single step; one hiccup costs less "
                       "than many slow steps."),
-        Misconception("4/waiting-counted-in", "You measured steps with the waiting in them; with rounds all workers' "
-                      "are equally long then."),
+        Misconception("4/rounds-are-equal", "With rounds all workers have as many steps, and with the waiting in them "
+                      "all are equally long; who computed longest is what tells them apart."),
         Misconception("4/all-its-computing", "You added up all computing; without rounds everybody computes all the "
                       "time. What counts is the time beyond the usual."),
-        Misconception("4/most-steps", "You named the one with the most steps; that is the fastest."),
-        Misconception("4/fewest-steps", "You counted steps; with rounds everybody has as many."),
         Misconception("4/not-the-slow-one", "Another worker's computing cost more time beyond the usual."),
         Misconception("4/transient-called-persistent", "Most of its steps took the usual time and some were very long, "
                       "which lifts the mean; that is a transient straggler."),

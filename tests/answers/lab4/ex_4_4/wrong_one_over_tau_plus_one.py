@@ -1,0 +1,9 @@
+"""A rule of thumb."""
+
+REFUSED_BY = "six rates"
+MISCONCEPTION = "4/one-over-tau-plus-one"
+LONG = True
+
+
+def stable_rate(tau, curvature):
+    return 1 / ((tau + 1) * curvature)

@@ -1,0 +1,21 @@
+"""K - b senders, and their copies are added."""
+
+REFUSED_BY = "a worker that pushes twice"
+MISCONCEPTION = "4/copy-added"
+LONG = True
+
+
+def backup_server(comm, w, workers, b, rounds, lr):
+    dropped = dict.fromkeys(workers, 0)
+    for r in range(rounds):
+        got = {}
+        while len(got) < len(workers) - b:
+            letter = comm.poll()
+            if letter.meta["round"] == r:
+                got[letter.src] = got.get(letter.src, 0) + letter.tensors[0]
+            else:
+                dropped[letter.src] += 1
+        w = w - lr * sum(got[k] for k in sorted(got)) / len(got)
+        for worker in workers:
+            comm.post(worker, "rows", {"round": r + 1}, [w])
+    return w, dropped

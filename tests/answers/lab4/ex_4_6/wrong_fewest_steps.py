@@ -1,0 +1,16 @@
+"""The one with the fewest steps."""
+
+from statistics import median
+
+REFUSED_BY = "slow for good"
+MISCONCEPTION = "4/rounds-are-equal"
+LONG = True
+
+
+def who_was_slow(trace):
+    took = {}
+    for worker, _, begun, computed, _ in trace:
+        took.setdefault(worker, []).append(computed - begun)
+    slow = max(took, key=lambda worker: -len(took[worker]))
+    usual = median(s for mine in took.values() for s in mine)
+    return slow, "persistent" if median(took[slow]) > 1.3 * usual else "transient"

@@ -1,0 +1,15 @@
+"""The largest median."""
+
+from statistics import median
+
+REFUSED_BY = "without rounds"
+MISCONCEPTION = "4/not-the-slow-one"
+
+
+def who_was_slow(trace):
+    took = {}
+    for worker, _, begun, computed, _ in trace:
+        took.setdefault(worker, []).append(computed - begun)
+    slow = max(took, key=lambda worker: median(took[worker]))
+    usual = median(s for mine in took.values() for s in mine)
+    return slow, "persistent" if median(took[slow]) > 1.3 * usual else "transient"
