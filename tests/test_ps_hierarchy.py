@@ -253,9 +253,11 @@ def test_refusals(call, message):
     (Mail(1, "push", {"t": 0, "q": 1, "n": 0, "c": 0, "r": [0, 2]}, [torch.ones(1, 3)]), "float32[2, 3] is needed"),
 ])
 def test_letters_that_are_refused(letter, why):
-    (dst, answer), = Aggregator(TABLES, [1, 2], None, 0).handle(letter, 0.0)
-    assert (dst, answer.kind) == (letter.src, "error")
-    assert why in answer.meta["w"]
+    aggregator = Aggregator(TABLES, [1, 2], None, 0)
+    for _ in range(2):                                                  # and again, when it is sent again
+        (dst, answer), = aggregator.handle(letter, 0.0)
+        assert (dst, answer.kind) == (letter.src, "error")
+        assert why in answer.meta["w"]
 
 
 def test_an_aggregator_by_itself_serves_until_its_workers_left():

@@ -105,7 +105,8 @@ def test_what_is_refused(letter, why):
 def test_nodes_with_other_tables_are_refused_at_the_door():
     scheduler = Scheduler(1, 1, [TableConfig("a", 2, 10, rule=SGD(0.1), consistency=BSP())], rank=HOME)
     for other in (TableConfig("a", 3, 10), TableConfig("a", 2, 11), TableConfig("a", 2, 10, consistency=SSP(1)),
-                  TableConfig("c", 2, 10), TableConfig("a", 2, 10, partition=HashPartition(1))):
+                  TableConfig("c", 2, 10), TableConfig("a", 2, 10, partition=HashPartition(1)),
+                  TableConfig("a", 2, 10, dtype="bfloat16")):
         theirs = Scheduler(1, 1, [other], rank=HOME)._lines
         (_, answer), = scheduler.handle(register(1, d=theirs), 0.0)
         assert answer.kind == "s.refused"

@@ -334,6 +334,7 @@ REFUSED = {
     "range empty": (0, "pull", {**GOOD, "r": [4, 0]}, [], "keys"),
     "range is text": (0, "pull", {**GOOD, "r": "ab"}, [], "r='ab'"),
     "range of floats": (0, "pull", {**GOOD, "r": [4.0, 1]}, [], "r="),
+    "pushpull after text": (0, "pushpull", {**GOOD, "w": "x"}, [KEYS, VALS], "w='x'"),
     "init twice": (0, "init", GOOD, [torch.tensor([4, 4]), VALS], "twice"),
 }
 

@@ -126,9 +126,9 @@ class Aggregator:
     def _add(self, mail: Mail, number: int, keys, vals: np.ndarray) -> bool:
         """Note a push; False when it came before."""
         clock = whole(mail, "c")
-        new = self._senders.note_write(mail, whole(mail, "n"), whole(mail, "q"), clock)
-        if new and clock != self.clock:
+        if clock > self.clock:                              # one of an earlier round came before, or is refused below
             raise Refused(f"push stamped {clock} by worker {mail.src}; the rack's round is {self.clock}")
+        new = self._senders.note_write(mail, whole(mail, "n"), whole(mail, "q"), clock)
         if new:
             self._counts["pushes"] += 1
             self._sums[number].add(mail.src, whole(mail, "q"), keys, vals)

@@ -54,5 +54,5 @@ def ranges_of(tables: Sequence[TableConfig], num_servers: int) -> dict[str, list
 
 def table_lines(tables: Sequence[TableConfig]) -> list[str]:
     """What nodes must agree on, a line a table; the same text in every process."""
-    return [f"{table.name}: {table.num_rows} rows of {table.dim}, {type(table.rule).__name__}, "
-            f"{table.consistency!r}, {table.partition!r}" for table in tables]
+    return [f"{table.name}: {table.num_rows} rows of {table.dim}{', bfloat16' if table.dtype == 'bfloat16' else ''}, "
+            f"{type(table.rule).__name__}, {table.consistency!r}, {table.partition!r}" for table in tables]

@@ -171,9 +171,9 @@ class KVServer(Holdings):
     def _pushpull(self, mail: Mail) -> list[tuple[int, Mail]]:
         """A push, numbered as one, whose answer is what a pull right after it sees."""
         request, clock = parse(mail, self.shards), whole(mail, "c")
-        new = self._is_new(mail, request, clock)
         asked = Asked(mail.src, whole(mail, "n"), clock, whole(mail, "w") if "w" in mail.meta else 0,
                       request._replace(vals=None, both=True))
+        new = self._is_new(mail, request, clock)
         if not new:
             return self._pull_again(asked)
         for name in ("pushes", "pulls"):
