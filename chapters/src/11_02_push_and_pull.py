@@ -4,8 +4,8 @@
 # **The big picture.** A parameter server is a table of numbers that many programs use at once. Two verbs are enough to
 # use it: *push* a gradient for some rows, *pull* the values of some rows. This chapter takes the two apart. What is in
 # the letters, and how many bytes? Who waits for whom? What does a server do with a gradient, and what changes when
-# several gradients for one row meet? What if a letter is lost, or comes twice? And which of the bytes need not travel at
-# all? At the end the pieces train a model on real data: a logistic regression whose weights are mostly exact zeros,
+# several gradients for one row meet? What if a letter is lost, or comes twice? And which of the bytes need not travel
+# at all? At the end the pieces train a model on real data: a logistic regression with many weights that are exactly zero,
 # because the rule on the server makes them so.
 #
 # **After this chapter you can**
@@ -59,10 +59,10 @@ def yes(truth):
 # %% [markdown]
 # ## 1. Two verbs · *Beginner*
 #
-# A *table* has rows, each with a key and the same number of values, its *dim*. Servers hold the rows. Workers hold none:
-# they ask. The two helpers below are used in the whole chapter. The first is the program of a rank: the first ranks are
-# workers and run some `work`, the others serve. The second starts it in a simulated world in which a letter is 1 ms on
-# its way and a port carries a billion bytes a second.
+# A *table* has rows, each with a key and the same number of values, its *dim*. Servers hold the rows. Workers hold
+# none: they ask. The two helpers below are used in the whole chapter. The first is the program of a rank: the first
+# ranks are workers and run some `work`, the others serve. The second starts it in a simulated world in which a letter
+# is 1 ms on its way and a port carries a billion bytes a second.
 
 # %%
 LINK = Link(latency_s=1e-3, bandwidth_Bps=1e9)
@@ -83,9 +83,9 @@ def run_job(work, tables, workers=1, servers=1, faults=None, **options):
 
 
 # %% [markdown]
-# Now a table of ten rows with two values each, all 0 at first, on two servers. Its *rule* says what a gradient does to a
-# row: here plain gradient descent with a rate of 1, so a row becomes `row - gradient`. One worker pushes gradients for
-# three keys. They need not be in order, and key 7 is there twice. What is the first value of row 7 afterwards?
+# Now a table of ten rows with two values each, all 0 at first, on two servers. Its *rule* says what a gradient does to
+# a row: here plain gradient descent with a rate of 1, so a row becomes `row - gradient`. One worker pushes gradients
+# for three keys. They need not be in order, and key 7 is there twice. What is the first value of row 7 afterwards?
 
 # %%
 my_value = ...
@@ -109,9 +109,9 @@ Table(["asked for", "first value", "second value"],
       [[key, *row] for key, row in zip((2, 7, 3, 7), pushed.results[0].tolist())])
 
 # %% [markdown]
-# Three things to see. A push does **not** write values: it brings gradients, and the rule makes a step of them. Gradients
-# of equal keys are **added up**; the last one does not win. And a pull answers in the order of *its* keys, repeated ones
-# included, with the first value of the table (here 0) for a row that nobody ever pushed.
+# Three things to see. A push does **not** write values: it brings gradients, and the rule makes a step of them.
+# Gradients of equal keys are **added up**; the last one does not win. And a pull answers in the order of *its* keys,
+# repeated ones included, with the first value of the table (here 0) for a row that nobody ever pushed.
 #
 # Where did the letters go? Rows 0 to 4 are on server 0, rows 5 to 9 on server 1, so the worker cut each request in two.
 # With rows as short as these a letter is gone in a moment, so the picture is of the same program with rows of 200,000
@@ -130,8 +130,8 @@ viz.spacetime(broad, names=["worker 0", "server 0", "server 1"], rows=4,
               title="One push and one pull, cut in two")
 
 # %% [markdown]
-# Row 7 travels once in each direction, though it was named twice. And server 0 sends two rows, 2 and 3, so its answer is
-# twice as broad.
+# Row 7 travels once in each direction, though it was named twice. And server 0 sends two rows, 2 and 3, so its answer
+# is twice as broad.
 
 # %% [markdown]
 # ### What the verbs do
@@ -166,8 +166,8 @@ Table(["", "row 4"], run_job(four_verbs, [asynchronous]).results[0])
 # %% [markdown]
 # ### When does a pull see a push?
 #
-# That is the table's *consistency*, and chapters 11.4 and 11.5 are about nothing else. Here only what a user of push and
-# pull must know. Worker 0 pushes 1 and pulls at once; worker 1 pushes 10, but five milliseconds later. Look at what
+# That is the table's *consistency*, and chapters 11.4 and 11.5 are about nothing else. Here only what a user of push
+# and pull must know. Worker 0 pushes 1 and pulls at once; worker 1 pushes 10, but five milliseconds later. Look at what
 # worker 0 sees before and after its round has ended.
 
 
@@ -193,9 +193,10 @@ Table(["consistency", "in the same round", "in the next round"], rows)
 #
 # ### Keys
 #
-# Keys are 64-bit numbers. A table may have a fixed number of rows, or none: then any key is valid, and a row takes memory
-# when it is first written to. So a feature may simply be *hashed* to its key, and nobody keeps a dictionary. What a row
-# holds before it is first written must then be the same wherever it lives. Does it depend on the number of servers?
+# Keys are 64-bit numbers. A table may have a fixed number of rows, or none: then any key is valid, and a row takes
+# memory when it is first written to. So a feature may simply be *hashed* to its key, and nobody keeps a dictionary.
+# What a row holds before it is first written must then be the same wherever it lives. Does it depend on the number of
+# servers?
 
 
 # %%
@@ -248,8 +249,8 @@ for dim in (1, 2, 16, 128):
 Table(["numbers a row", "pulled by", "keys (B)", "values (B)", "headers (B)", "keys are"], rows)
 
 # %% [markdown]
-# For wide rows keys hardly matter. For single numbers, as in a linear model, they are most of the traffic. The headers of
-# the whole job, its goodbye included, hardly show.
+# For wide rows keys hardly matter. For single numbers, as in a linear model, they are most of the traffic. The headers
+# of the whole job, its goodbye included, hardly show.
 #
 # A push may name a range as well, and a range is cut where a server's rows end: each server gets a range again, in one
 # letter. Below keys 3 to 7 of ten rows are pushed to three servers, and then pulled. And `pushpull` does both in one
@@ -303,16 +304,16 @@ print(f"look-ups {len(lookups):,}, distinct rows {batch.results[0]:,}")
 print(f"sent {sum(found.values()):,} B; one by one it would be {len(lookups) * (8 + 64):,} B")
 
 # %% [markdown]
-# Equal keys are summed at the worker, before they leave, and travel once; a pull asks once for each distinct key and the
-# copies are made where the row arrives. That is exact, since gradients are going to be added anyway. Is it? Only if the
-# rule would have added them too. Section 4 comes back to this.
+# Equal keys are summed at the worker, before they leave, and travel once; a pull asks once for each distinct key and
+# the copies are made where the row arrives. That is exact, since gradients are going to be added anyway. Is it? Only if
+# the rule would have added them too. Section 4 comes back to this.
 
 # %% [markdown]
 # ## 3. Not waiting · *Beginner*
 #
 # `pull` does not return rows. It returns a *timestamp* at once, and `wait(timestamp)` returns the rows. Between the two
-# the worker is free. A letter is 1 ms on its way in our network, so an answer takes 2 ms. A worker needs twelve pulls and
-# waits for each before it starts the next. After how many milliseconds does it have all rows?
+# the worker is free. A letter is 1 ms on its way in our network, so an answer takes 2 ms. A worker needs twelve pulls
+# and waits for each before it starts the next. After how many milliseconds does it have all rows?
 
 # %%
 my_ms = ...
@@ -415,8 +416,8 @@ display(viz.timeline(runs["ahead"], title="Pulled a batch ahead", names=["worker
 
 # %% [markdown]
 # (What follows the last batch in both pictures are acknowledgements and the goodbye.) Computing hides the way there and
-# back. The price: rows that were pulled a batch ahead lack the pushes made since. Here each batch has rows of its own, so
-# nothing was missed; where batches share rows, fetching ahead is one step of staleness, made by the worker itself.
+# back. The price: rows that were pulled a batch ahead lack the pushes made since. Here each batch has rows of its own,
+# so nothing was missed; where batches share rows, fetching ahead is one step of staleness, made by the worker itself.
 
 # %% [markdown]
 # ## 4. What the server does with a gradient · *Intermediate*
@@ -425,8 +426,8 @@ display(viz.timeline(runs["ahead"], title="Pulled a batch ahead", names=["worker
 #
 # A server that adds up what comes in is enough where the model consists of counts, as in the topic models for which the
 # first such systems were built. In general the user says what happens, by a function that gets the rows, the summed
-# gradients, and the state which it keeps beside the rows. It changes rows and state in place, for all rows of a request at
-# once. Here is one of our own: gradients are clipped to one, and each row counts its updates.
+# gradients, and the state which it keeps beside the rows. It changes rows and state in place, for all rows of a request
+# at once. Here is one of our own: gradients are clipped to one, and each row counts its updates.
 
 
 # %%
@@ -461,8 +462,8 @@ for name, rule in RULES.items():
 Table(["rule", "state", "numbers a row", "ten million rows"], rows)
 
 # %% [markdown]
-# Are they the optimizers you know? The same thirty random gradients go to a server and to `torch.optim`. Where every row
-# is pushed every time, both must agree.
+# Are they the optimizers you know? The same thirty random gradients go to a server and to `torch.optim`. Where every
+# row is pushed every time, both must agree.
 
 
 # %%
@@ -525,9 +526,11 @@ Table(["row 0 after step", *"12345"], [["server, lazy", *(f"{v:.3f}" for v in la
 #
 # ### AdaGrad: first add, then divide
 #
-# AdaGrad gives every number a rate of its own: $n \leftarrow n + g^2$, then $w \leftarrow w - \eta\,g/(\sqrt{n} + \epsilon)$.
-# Its first step is $\eta\,g/|g|$: always as long as the rate, whatever the gradient. A tempting slip is to take the step
-# first and add the square afterwards. The same four gradients of 4 for both, with a rate of 0.1. Look at the first step.
+# AdaGrad gives every number a rate of its own: $n \leftarrow n + g^2$ first, and then
+# $w \leftarrow w - \eta\,g/(\sqrt{n} + \epsilon)$. Its first step is $\eta\,g/|g|$: always as long as the rate, whatever
+# the gradient. A tempting slip is to take the step first and add the square afterwards. The same four gradients of 4 for
+# both, with a rate of 0.1. Look at the first step.
+
 
 
 # %%
@@ -551,15 +554,15 @@ Table(["length of step", *"1234"],
        for name, rule in both.items()])
 
 # %% [markdown]
-# The first step of the wrong one divides by the tiny $\epsilon$, and throws the weight so far away that the later steps,
-# which look reasonable, vanish beside it. With a larger $\epsilon$, or an accumulator that does not begin at 0, the slip
-# hides: then every step is merely too long, most of all for rare rows, which AdaGrad is there for.
+# The first step of the wrong one divides by the tiny $\epsilon$, and throws the weight so far away that the later
+# steps, which look reasonable, vanish beside it. With a larger $\epsilon$, or an accumulator that does not begin at 0,
+# the slip hides: then every step is merely too long, most of all for rare rows, which AdaGrad is there for.
 #
 # ### Several gradients, one step
 #
-# Two gradients for one row, 3 and 4, AdaGrad with a rate of 1. They meet in one push as duplicates, or in one round from
-# two workers, or they arrive one after the other. Where does the row end? Your number for the first case: both in one
-# push.
+# Two gradients for one row, 3 and 4, AdaGrad with a rate of 1. They meet in one push as duplicates, or in one round
+# from two workers, or they arrive one after the other. Where does the row end? Your number for the first case: both in
+# one push.
 
 # %%
 my_row = ...
@@ -601,8 +604,8 @@ Table(["3 and 4 meet", "row"], [[name, f"{run.results[0]:.4g}"] for name, run in
 # ### FTRL: zeros on purpose
 #
 # *Follow the regularised leader* is the rule of the advertising systems that parameter servers were built for. It does
-# not keep a weight and move it. It keeps $z$, a sum of gradients with a correction, and $n$, the sum of their squares, and
-# *computes* the weight from them:
+# not keep a weight and move it. It keeps $z$, a sum of gradients with a correction, and $n$, the sum of their squares,
+# and *computes* the weight from them:
 #
 # $$w = 0 \text{ where } |z| \le \lambda_1, \qquad
 #   w = -\frac{z - \mathrm{sign}(z)\,\lambda_1}{(\beta + \sqrt{n})/\alpha + \lambda_2} \text{ elsewhere.}$$
@@ -626,9 +629,9 @@ viz.curve(sizes, {f"l1 = {l1}": [max(size - l1, 0) / 2 for size in sizes] for l1
           title="FTRL: no weight until |z| exceeds l1")
 
 # %% [markdown]
-# A weight appears only once its gradients have agreed often enough for their sum to leave the flat stretch. Until then it
-# is *exactly* zero: not small, zero. Adding $\lambda_1\,\mathrm{sign}(w)$ to the gradient instead, as one would in plain
-# descent, gives weights that tremble around zero and hardly ever hit it; section 7 counts them.
+# A weight appears only once its gradients have agreed often enough for their sum to leave the flat stretch. Until then
+# it is *exactly* zero: not small, zero. Adding $\lambda_1\,\mathrm{sign}(w)$ to the gradient instead, as one would in
+# plain descent, gives weights that tremble around zero and hardly ever hit it; section 7 counts them.
 
 # %% [markdown]
 # ## 5. Exactly once · *Advanced*
@@ -639,8 +642,8 @@ viz.curve(sizes, {f"l1 = {l1}": [max(size - l1, 0) / 2 for size in sizes] for l1
 #
 # Below is the smallest server there is, without the kit: rank 2 adds up ones. Ranks 0 and 1 send twenty-five ones each,
 # then "restart" and send twenty-five more, numbering from 0 again as a new process would: a hundred in all. The network
-# loses a fifth of all letters and repeats a fifth. `identity` is what the server remembers of a push in order to know it
-# again.
+# loses a fifth of all letters and repeats a fifth. `identity` is what the server remembers of a push in order to know
+# it again.
 
 
 # %%
@@ -692,17 +695,17 @@ Table(["way", "counted, of 100 sent", "exactly once"], rows)
 
 # %% [markdown]
 # Without a retry, pushes are lost, and a repeated one now and then hides how many. With a retry alone they count too
-# often: the push had arrived, its answer had not. Whoever remembers numbers only takes worker 1's push 7 for worker 0's.
-# Sender and number still confuse a worker with its own former life. All three together are right. (The sender, too, looks
-# which push an answer is for: an answer that comes twice would else settle the next push, which may be lost.) "Exactly
-# once" is never *sending* once: it is sending at least once, and applying once.
+# often: the push had arrived, its answer had not. Whoever remembers numbers only takes worker 1's push 7 for worker
+# 0's. Sender and number still confuse a worker with its own former life. All three together are right. (The sender,
+# too, looks which push an answer is for: an answer that comes twice would else settle the next push, which may be
+# lost.) "Exactly once" is never *sending* once: it is sending at least once, and applying once.
 #
 # ### The kit's way
 #
 # `KVWorker(retry_s=...)` does this, and the table above is why its letters carry a number and, after a restart, an
-# *incarnation*. The server does not keep a growing set as ours did: it keeps, for each sender, the number up to which it
-# has seen everything, and the few above that. Two workers push fifty ones each through the same bad network, which now
-# also lets letters overtake each other.
+# *incarnation*. The server does not keep a growing set as ours did: it keeps, for each sender, the number up to which
+# it has seen everything, and the few above that. Two workers push fifty ones each through the same bad network, which
+# now also lets letters overtake each other.
 
 
 # %%
@@ -727,9 +730,9 @@ Table(["network", "worker 0 sees", "worker 1 sees", "sent again", "known to the 
 
 # %% [markdown]
 # Both see exactly a hundred. What it cost is in the last columns: letters sent again, and time. Most of the time is
-# waiting for an answer that will never come, so `retry_s` should be a few round trips: shorter, and letters are repeated
-# that were only slow; longer, and every loss is paid with a pause. Here are three pushes, each waited for, from close by.
-# A lost letter leaves no line in the picture, only the pause after it.
+# waiting for an answer that will never come, so `retry_s` should be a few round trips: shorter, and letters are
+# repeated that were only slow; longer, and every loss is paid with a pause. Here are three pushes, each waited for,
+# from close by. A lost letter leaves no line in the picture, only the pause after it.
 
 
 # %%
@@ -748,13 +751,13 @@ viz.spacetime(lost, names=["worker 0", "server 0"], rows=8,
               title="Letters that get lost, and are sent again")
 
 # %% [markdown]
-# The first push and its answer are through after one round trip, and so are the second's. The third is lost: no line. After
-# 5 ms it is sent again and arrives, but now its *answer* is lost, and after twice the pause it comes once more. This time
-# the server knows it, makes no step, and answers. The three ones are three.
+# The first push and its answer are through after one round trip, and so are the second's. The third is lost: no line.
+# After 5 ms it is sent again and arrives, but now its *answer* is lost, and after twice the pause it comes once more.
+# This time the server knows it, makes no step, and answers. The three ones are three.
 #
 # And the memory? A server that remembers every push it has ever seen would fill up. It is enough to remember a mark and
-# what lies above it. Ten thousand numbers, every other pair in the wrong order: what is left to remember at the end, and
-# how much was it at most?
+# what lies above it. Ten thousand numbers, every other pair in the wrong order: what is left to remember at the end,
+# and how much was it at most?
 
 # %%
 seen, most = Seen(), 0
@@ -771,15 +774,15 @@ print(f"mark {seen.mark}, above it {len(seen.above)}, at most {most}; "
 #
 # The system of 2014 had filters between worker and server, each of which saves bytes of its own kind.
 #
-# - **Key caching.** A worker pulls and then pushes the *same* rows. The second time it sends a hash of the list, 8 bytes,
-#   and the server looks the list up. Nothing about the result changes.
+# - **Key caching.** A worker pulls and then pushes the *same* rows. The second time it sends a hash of the list, 8
+#   bytes, and the server looks the list up. Nothing about the result changes.
 # - **Value compression.** Numbers travel in 16 or 8 bits. They are rounded.
-# - **Significantly modified.** Rows whose gradient is small stay at the worker until they add up to something. Their sum
-#   arrives, later.
+# - **Significantly modified.** Rows whose gradient is small stay at the worker until they add up to something. Their
+#   sum arrives, later.
 #
-# Its authors report that key caching saves about half of the traffic with keys of 8 bytes and values of one double, which
-# are 8 bytes too. Two float32 are as heavy as one double. Here is a step, a pull and a push of the same thousand rows,
-# for the first time and with a list that the server knows. How much is saved in which column?
+# Its authors report that key caching saves about half of the traffic with keys of 8 bytes and values of one double,
+# which are 8 bytes too. Two float32 are as heavy as one double. Here is a step, a pull and a push of the same thousand
+# rows, for the first time and with a list that the server knows. How much is saved in which column?
 
 # %%
 def steps(count, dim):
@@ -855,7 +858,7 @@ def train_on(records, metric_rows, epochs=1, batch_rows=256):
             for part in records.batches(batch_rows, comm.rank, comm.world_size - 1):
                 batch = sparse_batch(part)
                 weights = kv.wait(kv.pull(batch.keys))
-                loss, gradient = logistic_step(weights.numpy(), batch)
+                _, gradient = logistic_step(weights.numpy(), batch)
                 kv.push(batch.keys, gradient)
                 kv.clock()
         kv.flush()                                          # what filters held back
@@ -876,9 +879,9 @@ Note(f"Two workers and one server, one pass over {data.name}: **{100 * accuracy:
      f"of {data.features} weights that are not zero.")
 
 # %% [markdown]
-# Which worker computes what does not matter: one process that holds all weights, two workers in rounds and four
-# without rounds give models of the same quality. Look at the time, and at what it costs in bytes. (A record takes ten virtual microseconds to
-# compute here.)
+# Which worker computes what does not matter: one process that holds all weights, two workers in rounds and four without
+# rounds give models of the same quality. Look at the time, and at what it costs in bytes. (A record takes ten virtual
+# microseconds to compute here.)
 
 # %% tags=["nbval-ignore-output"]
 example, rows = LogisticExample(data=data, epochs=1), []
@@ -981,8 +984,8 @@ viz.curve(list(curves["SGD"]), {name: list(curve.values()) for name, curve in cu
           title="Five rules, one program")
 
 # %% [markdown]
-# At their best rates they end close together. But nobody knows the best rate beforehand. Look at what is left when the rate
-# is a quarter of the best one, and four times it.
+# At their best rates they end close together. But nobody knows the best rate beforehand. Look at what is left when the
+# rate is a quarter of the best one, and four times it.
 
 # %%
 rows = []
@@ -1016,14 +1019,14 @@ print(f"weights of the model in float32: {viz.sized(4 * features)}; "
 
 # %% [markdown]
 # No worker could hold that model; a batch names a sliver of it. And the last line of the table is our last filter's big
-# sister: the optimality conditions of L1 tell which weights will stay at zero, and neither they nor their gradients need
-# to travel.
+# sister: the optimality conditions of L1 tell which weights will stay at zero, and neither they nor their gradients
+# need to travel.
 
 # %% [markdown]
 # ## In production
 #
-# **ps-lite and MXNet.** The third generation's own library, in C++, has the verbs of this chapter; MXNet's KVStore put a
-# Python face on it. Neither is installed here, and nothing of the next lines was run:
+# **ps-lite and MXNet.** The third generation's own library, in C++, has the verbs of this chapter; MXNet's KVStore put
+# a Python face on it. Neither is installed here, and nothing of the next lines was run:
 #
 # ```python
 # kv = mx.kv.create("dist_async")              # or "dist_sync": rounds
@@ -1035,10 +1038,10 @@ print(f"weights of the model in float32: {viz.sized(4 * features)}; "
 #
 # MXNet was retired to the Apache Attic in 2023. What survives of it is the interface, here and elsewhere.
 #
-# **torch.distributed.rpc.** PyTorch has no parameter server of its own, but it has remote calls, from which one is quickly built.
-# The next cell runs one for real in two processes, with a `torch.optim` optimizer as the rule. `rpc_async` returns a
-# future, which is our timestamp, and `.wait()` is our `wait`. (Remote calls name functions by their module, so the class goes into
-# a file first.)
+# **torch.distributed.rpc.** PyTorch has no parameter server of its own, but it has remote calls, from which one is
+# quickly built. The next cell runs one for real in two processes, with a `torch.optim` optimizer as the rule.
+# `rpc_async` returns a future, which is our timestamp, and `.wait()` is our `wait`. (Remote calls name functions by
+# their module, so the class goes into a file first.)
 
 
 # %%
@@ -1121,8 +1124,8 @@ print("rows 2, 7, 3:", *rows)
 # bytes?</b></summary>
 # <p>Values: 8,000 bytes against 4,000 bytes of keys. At two numbers a row they are equal.</p></details>
 #
-# <details><summary><b>A round trip takes 2 ms, and an answer keeps the port busy for 0.5 ms. From which window on does a
-# larger one gain nothing?</b></summary>
+# <details><summary><b>A round trip takes 2 ms, and an answer keeps the port busy for 0.5 ms. From which window on does
+# a larger one gain nothing?</b></summary>
 # <p>From five: the first answer is through after 2.5 ms, and by then the port has been given four more.</p></details>
 #
 # <details><summary><b>AdaGrad with a rate of 0.1. The first gradient of a row is 1,000. How long is its first
@@ -1131,7 +1134,8 @@ print("rows 2, 7, 3:", *rows)
 #
 # <details><summary><b>A server remembers the numbers of all pushes it has seen, and nothing else. When does it lose a
 # push?</b></summary>
-# <p>When a second worker, or the same one after a restart, sends a push with a number that was there before.</p></details>
+# <p>When a second worker, or the same one after a restart, sends a push with a number that was there
+# before.</p></details>
 #
 # <details><summary><b>Which of the three filters changes the model at the end?</b></summary>
 # <p>Compression, because it rounds, and holding rows back, because gradients come later than they were computed. Key
@@ -1156,13 +1160,14 @@ print(f"first step: {0.1 * 1000 / (1000**2) ** 0.5:g}")
 # ## Further reading
 #
 # - M. Li, D. G. Andersen, J. W. Park, A. J. Smola, A. Ahmed, V. Josifovski, J. Long, E. J. Shekita, B.-Y. Su: *Scaling
-#   Distributed Machine Learning with the Parameter Server*, OSDI 2014. Ranges, filters, and the experiment of section 7.
+#   Distributed Machine Learning with the Parameter Server*, OSDI 2014. Ranges, filters, and the experiment of section
+#   7.
 # - H. B. McMahan et al.: *Ad Click Prediction: a View from the Trenches*, KDD 2013. FTRL-proximal, one coordinate at a
 #   time, and what else a system needs.
-# - J. Duchi, E. Hazan, Y. Singer: *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization* (AdaGrad),
-#   Journal of Machine Learning Research, 2011.
+# - J. Duchi, E. Hazan, Y. Singer: *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*
+#   (AdaGrad), Journal of Machine Learning Research, 2011.
 # - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization*, ICLR 2015.
 # - T. Chen et al.: *MXNet: A Flexible and Efficient Machine Learning Library for Heterogeneous Distributed Systems*,
 #   arXiv 1512.01274, 2015. The KVStore.
-# - J. H. Saltzer, D. P. Reed, D. D. Clark: *End-to-End Arguments in System Design*, ACM Transactions on Computer Systems,
-#   1984. Why only the ends can make a push count once.
+# - J. H. Saltzer, D. P. Reed, D. D. Clark: *End-to-End Arguments in System Design*, ACM Transactions on Computer
+#   Systems, 1984. Why only the ends can make a push count once.
