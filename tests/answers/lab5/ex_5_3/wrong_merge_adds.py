@@ -1,0 +1,10 @@
+"""A sum."""
+
+BASE = "right_get"
+REFUSED_BY = "merge"
+MISCONCEPTION = "5/merge-adds"
+LONG = True
+
+
+def merge(a, b):
+    return {worker: a.get(worker, 0) + b.get(worker, 0) for worker in set(a) | set(b)}
