@@ -1068,7 +1068,8 @@ def rpc_program(comm, folder):
     warnings.filterwarnings("ignore", message="You are using a Backend")     # its own, inside
     sys.path.insert(0, folder)                               # where Rows lies, as a module
     from rows_of_rpc import Rows
-    os.environ["TP_SOCKET_IFNAME"] = "lo" if os.uname().sysname == "Linux" else "lo0"
+    loopback = "lo" if os.uname().sysname == "Linux" else "lo0"
+    os.environ["TP_SOCKET_IFNAME"] = os.environ["GLOO_SOCKET_IFNAME"] = loopback
     options = rpc.TensorPipeRpcBackendOptions(init_method=f"file://{folder}/store")
     rpc.init_rpc(f"rank{comm.rank}", rank=comm.rank, world_size=2, rpc_backend_options=options)
     rows = None
@@ -1160,8 +1161,8 @@ print(f"first step: {0.1 * 1000 / (1000**2) ** 0.5:g}")
 # ## Further reading
 #
 # - M. Li, D. G. Andersen, J. W. Park, A. J. Smola, A. Ahmed, V. Josifovski, J. Long, E. J. Shekita, B.-Y. Su: *Scaling
-#   Distributed Machine Learning with the Parameter Server*, OSDI 2014. Ranges, filters, and the experiment of section
-#   7.
+#   Distributed Machine Learning with the Parameter Server*, OSDI 2014. Ranges, filters, the experiment
+#   of section 7.
 # - H. B. McMahan et al.: *Ad Click Prediction: a View from the Trenches*, KDD 2013. FTRL-proximal, one coordinate at a
 #   time, and what else a system needs.
 # - J. Duchi, E. Hazan, Y. Singer: *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*
