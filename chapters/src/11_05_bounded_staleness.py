@@ -636,7 +636,7 @@ viz.curve(taus, {"to the target": [row["to_target_s"] for row in over_tau]}, log
 # %%
 Table(["τ", "to the target (s)", "workers idle (%)", "mean staleness (updates)"],
       [[row["tau"], round(row["to_target_s"], 1), round(idle[row["tau"]], 1), round(row["mean_staleness"], 1)]
-       for row in over_tau], note=f"all parts are busy from τ = {pipeline.busy_from} on")
+       for row in over_tau], note=f"the server is always busy from τ = {pipeline.busy_from} on")
 
 # %% [markdown]
 # The curve falls as long as there is idle time that another request can fill. From there on the server is the slowest
@@ -816,12 +816,12 @@ for every in (1, 4, 16):
 Table(["meets every", "worker 0 (goal 0)", "worker 1 (goal 3)", "worker 2 (goal 6)", "centre", "values moved (B)"], rows)
 
 # %% [markdown]
-# The centre is at the mean of the goals, the workers keep a distance from it, the larger the more rarely they meet, and
-# bytes fall as the meetings do. That distance is wanted: workers explore. For which parameters is this a sensible
-# thing? For *replicated* ones: a dense network of which every trainer has a copy. You can read that a recommender's
-# embeddings are "synchronised by elastic averaging". A table that is partitioned over servers has *one* copy of each
-# row; there is nothing to average. As such systems have been described it is the other way round: the dense part
-# is averaged, and the rows live on servers.
+# The centre comes close to the mean of the goals, the workers keep a distance from it, the larger the more rarely they
+# meet, and bytes fall as the meetings do. That distance is wanted: workers explore. For which parameters is this a
+# sensible thing? For *replicated* ones: a dense network of which every trainer has a copy. You can read that a
+# recommender's embeddings are "synchronised by elastic averaging". A table that is partitioned over servers has *one*
+# copy of each row; there is nothing to average. As such systems have been described it is the other way round: the
+# dense part is averaged, and the rows live on servers.
 #
 # ## 10. A staleness that adapts · *Advanced*
 #
@@ -872,8 +872,8 @@ Table(["straggler", "s = 0 (s)", "s = 8 (s)", "adaptive (s)", "s at the end", "s
 # | a vector clock tags the last worker | it has an entry for each worker | 8 |
 # | embeddings are synchronised by EASGD | rows have one copy; the replicated dense part is averaged | 9 |
 #
-# About ASP one also reads that nothing is guaranteed for non-convex losses. Without any bound on the delay that is so; for
-# *bounded* delays there are results since 2015 (Lian et al., in the list below) and later ones.
+# About ASP one also reads that nothing is guaranteed for non-convex losses. Without any bound on the delay that is so;
+# for *bounded* delays there are results since 2015 (Lian et al., in the list below) and later ones.
 
 # %% [markdown]
 # ## In production
