@@ -198,7 +198,7 @@ def sim(ranks):
 
 
 half_speed = Pace.speeds([1, 1, 1, 0.5], 10e-3)     # 10 ms a step, 20 ms for the last worker
-race = run_race(task, half_speed, lr=4.0, horizon_s=0.6, modes=usual_modes(2), world=sim)
+race = run_race(task, half_speed, lr=4.0, horizon_s=0.4, modes=usual_modes(2), world=sim)
 reached = {name: lane.curve.time_to(TARGET) for name, lane in race.items()}
 viz.gantt(race, until_s=0.34, reached=reached, target=f"loss {TARGET} reached",
           title="One of four workers at half speed")
@@ -215,7 +215,7 @@ def losses_at(lane, times):
     return lane.curve.losses[at].tolist()
 
 
-times = np.linspace(0, 0.6, 61)
+times = np.linspace(0, 0.4, 41)
 viz.curve((1e3 * times).tolist(), {name: losses_at(lane, times) for name, lane in race.items()},
           xlabel="time (ms)", ylabel="loss (nats a row)", rows=7,
           looks={"ring": "allreduce", "BSP": "server", "SSP(2)": "hybrid", "ASP": "gather"},
@@ -769,7 +769,7 @@ for name, kind in (("plain", Downpour), ("compensated at the worker", partial(Co
 
 # %%
 rows = best_rates(task, Pace.transient(1.0, 0.1, 5, seed=2), workers=8, steps=60, target=0.368,
-                  rates=[4, 8, 16, 32, 64])
+                  rates=[8, 16, 32, 64])
 Table(["mode", "best rate", "time to target (s)", "gradients used"],
       [[row["mode"], row["lr"], round(row["to_target_s"], 1), row["updates_to_target"]] for row in rows],
       note="target: a loss of 0.368; the best there is, 0.3657")
@@ -791,7 +791,7 @@ Table(["mode", "best rate", "time to target (s)", "gradients used"],
 # %% tags=["nbval-ignore-output"]
 STRAGGLERS = Pace.transient(1e-3, 0.1, 5, seed=2)
 targets = [(LogisticExample(epochs=1, batch=512), 0.84), (FactorisationExample(epochs=4, batch=4000), 0.97),
-           (MLPExample(epochs=6), 0.92)]
+           (MLPExample(epochs=4), 0.92)]
 rows = []
 for example, target in targets:
     for mode in ("bsp", "ssp:3", "asp"):
@@ -805,17 +805,16 @@ display(Table(["model", "mode", "data", "at the end", "at the target (ms)", "all
 assert all(rows[i][-1] > rows[i + 1][-1] > rows[i + 2][-1] for i in (0, 3, 6))
 
 # %% [markdown]
-# In all three, ASP is done first and BSP last: that much is a matter of the clock. At the end the
-# linear models are as good in all modes; the network pays for ASP with a little accuracy, after equally many gradients. Where
-# is the danger, then? In the rate. The network once more, at rates around the largest one that works:
+# In all three, ASP is done first and BSP last: that much is a matter of the clock. At the end, after
+# equally many gradients, no mode is clearly ahead of another. Where is the danger, then? In the rate. The network once more, at rates around the largest one that works:
 
 # %%
 rows = []
 for rate in (0.5, 1.0, 1.5):
     runs = [run_example(MLPExample(epochs=3, rule=SGD(rate)), workers=4, consistency=mode,
-                        pace=STRAGGLERS, points=4) for mode in ("bsp", "ssp:3", "asp")]
+                        pace=STRAGGLERS, points=4) for mode in ("bsp", "asp")]
     rows.append([rate, *(f"{100 * run.value:.0f} %" for run in runs)])
-Table(["rate", "BSP", "SSP(3)", "ASP"], rows, note="test accuracy after 3 epochs; 4 workers")
+Table(["rate", "BSP", "ASP"], rows, note="test accuracy after 3 epochs; 4 workers")
 
 # %% [markdown]
 # Here it is BSP that breaks first, at a rate too large for one big step of four shares. Four workers are few, and the steps of ASP
