@@ -487,9 +487,9 @@ def dense_step(comm, K, S):
         kv.clock()
 
 
-counted = {"1 server": [busiest(SimWorld(K + 1).run(dense_step, K, 1)) for K in ks],
-           "4 servers": [busiest(SimWorld(K + 4).run(dense_step, K, 4)) for K in ks],
-           "S = K servers": [busiest(SimWorld(2 * K).run(dense_step, K, K)) for K in ks]}
+counted = {"1 server": [busiest(SimWorld(K + 1, trace=False).run(dense_step, K, 1)) for K in ks],
+           "4 servers": [busiest(SimWorld(K + 4, trace=False).run(dense_step, K, 4)) for K in ks],
+           "S = K servers": [busiest(SimWorld(2 * K, trace=False).run(dense_step, K, K)) for K in ks]}
 formula = {"1 server": [cost.parameter_server(P_SMALL, K, 1).busiest for K in ks],
            "4 servers": [cost.parameter_server(P_SMALL, K, 4).busiest for K in ks],
            "S = K servers": [cost.parameter_server(P_SMALL, K, K).busiest for K in ks]}
@@ -513,7 +513,7 @@ my_bytes = ...
 predict("11.1", "busiest port, 16 workers and 32 servers", my_bytes, unit="B")
 
 # %%
-many = SimWorld(16 + 32).run(dense_step, 16, 32)
+many = SimWorld(16 + 32, trace=False).run(dense_step, 16, 32)
 _ = reveal("11.1", "busiest port, 16 workers and 32 servers", lambda: busiest(many))
 
 # %% [markdown]
@@ -599,7 +599,7 @@ Table(["K", "1 server: ms", "speedup", "efficiency", "S = K: ms", "speedup ", "e
 
 # %%
 best = min(strong["1 server"], key=strong["1 server"].get)
-slower = min(K for K in KS if K > best and speedup["1 server"][K][0] < 1)
+slower = min(K for K in KS if best < K and speedup["1 server"][K][0] < 1)
 Note(f"**Speedup is not K.** With one server {best} workers are fastest, {speedup['1 server'][best][0]:.2f} times as fast "
      f"as one, and {slower} are slower than one: computing shrinks like 1/K, the server's port fills like K. With as "
      f"many servers as workers the curve keeps rising, and flattens.")
@@ -677,11 +677,12 @@ Table(["K", "160 MB/s: speedup", "1,600 MB/s: speedup"],
 # | generation | systems | what was new | what was missing |
 # | --- | --- | --- | --- |
 # | first | the topic models of Smola and Narayanamurthy (VLDB 2010), with memcached as the store | shared state of a sampler in a distributed key–value store | built for one algorithm; a store that can get and set, and run no update of its own |
-# | second | YahooLDA (2012), DistBelief (2012), Project Adam (2014) | servers made for the purpose, with updates of their application | each for one family of models |
+# | second | YahooLDA (2012), DistBelief (2012), Project Adam (2014) | servers made for the purpose; YahooLDA's let the application define set, get and update | each for one application |
 # | third | the parameter server of Li et al. (OSDI 2014), Petuum | any update rule, any model of sparse or dense rows, a choice of consistency, servers that may be lost | |
 #
-# Petuum belongs on the border: the paper calls it a first step towards a general platform. Often one reads YahooLDA for
-# the *first* generation; in the paper's own count it is the second.
+# Petuum stands at the border: the paper calls it a first step towards a general platform, with a bound on the delay. Often
+# one reads YahooLDA for the *first* generation; in the paper's own count it is the second. (Project Adam is of the same
+# year as the paper, which does not count it; it belongs beside DistBelief.)
 #
 # The numbers of that paper are often passed on wrongly. As they stand in it, with what follows from them:
 
