@@ -15,7 +15,7 @@ import math
 from pslab.comm import CommError, Link, SimWorld
 from pslab.grade import Case, Criterion, Exercise, Verdict
 from pslab.ps import SSP
-from pslab.ps.history import History, Marks, Op, check
+from pslab.ps import history as records
 
 from .lab5_cluster import cached
 from .lab5_common import FORBIDDEN, profile
@@ -90,9 +90,9 @@ def hot_row(s: int) -> dict:
             "adds": [nothing, [[(HOT, [1.0])]] * 30 + nothing[30:]], "again": [nothing] * 2}
 
 
-def mixed(rng, s: int, K: int = 3, T: int = 11, kind: str = "") -> tuple[dict, Marks]:
+def mixed(rng, s: int, K: int = 3, T: int = 11, kind: str = "") -> tuple[dict, records.Marks]:
     """Workers of changing speed, a row that all read at each iteration and two that are read now and then."""
-    marks = Marks(K, 2 * T, factor=1.0)
+    marks = records.Marks(K, 2 * T, factor=1.0)
     reads, adds, again = [], [], []
     for worker in range(K):
         written = 0
@@ -158,13 +158,13 @@ def pulls_of_a_hot_row(answers, case: Case) -> Verdict:
     return Verdict(True, "64, 32, 22, 16", ", ".join(map(str, counted)) + " pulls", "64 iterations, s = 0, 1, 2, 3")
 
 
-def history_of(results: list, plan: dict, marks: Marks) -> History:
+def history_of(results: list, plan: dict, marks: records.Marks) -> records.History:
     """The notes of a run as a history."""
     ops, names = [], {"read": "pull", "add": "push", "clock": "clock"}
     for worker, part in enumerate(results[:-1]):
         number = 0
         for kind, key, c, start_s, end_s, *row in part["notes"]:
-            op = Op(names[kind], worker, c, start_s, end_s, "" if kind == "clock" else "rows",
+            op = records.Op(names[kind], worker, c, start_s, end_s, "" if kind == "clock" else "rows",
                     () if kind == "clock" else (key,))
             if kind == "add":
                 op.number, number = number, number + 1
@@ -175,7 +175,7 @@ def history_of(results: list, plan: dict, marks: Marks) -> History:
                 except ValueError as why:
                     op.unread = f"key {key}: {why}"
             ops.append(op)
-    history = History(ops)
+    history = records.History(ops)
     history.final = {"rows": {}}
     for key, row in results[-1]["rows"].items():
         try:
@@ -197,7 +197,7 @@ def held_against(rules: tuple[str, ...], passed: str, count: int = 3):
         facts = 0
         for plan, marks, where in _plans(case.rng, count):
             run = _run(answers, plan)
-            found = check(history_of(run.results, plan, marks), SSP(plan["s"]), own=True)
+            found = records.check(history_of(run.results, plan, marks), SSP(plan["s"]), own=True)
             broken = sorted((finding for finding in found if finding.rule in rules), key=lambda f: rules.index(f.rule))
             if broken:
                 first = broken[0]
