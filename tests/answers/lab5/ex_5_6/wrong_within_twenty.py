@@ -2,6 +2,7 @@
 
 REFUSED_BY = "stragglers that come and go"
 MISCONCEPTION = "5/not-within-ten"
+LONG = True
 
 
 def choose_s(simulate, largest):
