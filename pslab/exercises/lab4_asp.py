@@ -17,7 +17,7 @@ from pslab.comm import CommError, Faults, SimWorld
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
 
 from .lab4_common import FORBIDDEN, LINK, described, job, naming, pictured, speeds, told
-from .lab4_rounds import SLIGHTLY, ranks_of, servers_of
+from .lab4_rounds import SLIGHTLY, ranks_of, servers_of, shares_of
 from .lab4_workers import BYE, at_once
 
 NAME = "asp_server"
@@ -70,13 +70,14 @@ def work(rng, seconds, steps=None, copies=()) -> dict:
 def simulated(jobs, slip: str = "", **settings):
     try:
         return SimWorld(ranks_of(jobs), link=LINK, trace=False, **settings).run(
-            lambda comm: at_once(lambda *given: serve(*given, slip), comm, jobs))
+            lambda comm, *mine: at_once(lambda *given: serve(*given, slip), comm, *mine), per_rank=shares_of(jobs))
     except CommError:
         return None
 
 
 def asked(answers, jobs, trace: bool = True, **settings):
-    run = answers.run(NAME, ranks_of(jobs), jobs, within=at_once, face="mail", link=LINK, trace=trace, **settings)
+    run = answers.run(NAME, ranks_of(jobs), per_rank=shares_of(jobs), within=at_once, face="mail", link=LINK,
+                      trace=trace, **settings)
     return pictured(run) if trace else run
 
 

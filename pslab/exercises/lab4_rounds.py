@@ -74,6 +74,12 @@ def ranks_of(jobs: list) -> int:
     return sum(len(job["seconds"]) + 1 for job in jobs)
 
 
+def shares_of(jobs: list) -> list[tuple[dict, int]]:
+    """(job, first rank of its group) for each rank."""
+    firsts = [server - len(job["seconds"]) for server, job in zip(servers_of(jobs), jobs)]
+    return [(job, first) for job, first in zip(jobs, firsts) for _ in range(len(job["seconds"]) + 1)]
+
+
 def servers_of(jobs: list) -> list[int]:
     """The server's rank of each group."""
     return (np.cumsum([len(job["seconds"]) + 1 for job in jobs]) - 1).tolist()
@@ -87,7 +93,7 @@ def simulated(jobs: list, way: Way = Way(), *, link: Link = LINK, faults: Faults
 
     try:
         return SimWorld(ranks_of(jobs), link=link, faults=faults, seed=seed, trace=False).run(
-            lambda comm: in_rounds(served, comm, jobs))
+            lambda comm, *mine: in_rounds(served, comm, *mine), per_rank=shares_of(jobs))
     except CommError:
         return None
 
@@ -95,8 +101,8 @@ def simulated(jobs: list, way: Way = Way(), *, link: Link = LINK, faults: Faults
 def asked(answers, name: str, jobs: list, *, link: Link = LINK, faults: Faults | None = None, seed: int = 0,
           trace: bool = True):
     """The student's run."""
-    run = answers.run(name, ranks_of(jobs), jobs, within=in_rounds, face="mail", link=link, faults=faults, seed=seed,
-                      trace=trace)
+    run = answers.run(name, ranks_of(jobs), per_rank=shares_of(jobs), within=in_rounds, face="mail", link=link,
+                      faults=faults, seed=seed, trace=trace)
     return pictured(run) if trace else run
 
 

@@ -23,11 +23,11 @@ def seconds_of(rng, K: int, T: int, kind: str, slow: int) -> np.ndarray:
     if kind == "persistent":
         seconds[slow] *= rng.uniform(1.7, 3.0)
         extra_s = float((seconds[slow] - 0.010).sum())
-        hiccup_s = min(0.3 * extra_s, 0.15)
+        hiccup_s = min(0.12 * extra_s, 0.15)
     else:
-        at = rng.choice(T, max(2, int(T * rng.uniform(0.08, 0.25))), replace=False)
-        seconds[slow, at] *= rng.uniform(8, 14, len(at))
-        hiccup_s = 0.04
+        at = rng.choice(int(0.6 * T), int(T * rng.uniform(0.08, 0.12)), replace=False)
+        seconds[slow, at] *= rng.uniform(6, 9, len(at))
+        hiccup_s = 0.02
     other = (slow + 1 + int(rng.integers(K - 1))) % K
     seconds[other, int(rng.integers(T // 2))] += hiccup_s
     return seconds
@@ -100,7 +100,7 @@ def traces(*settings):
     """settings: (kind, whether in rounds). K, T and who is slow are drawn."""
     def drawn(rng):
         for kind, rounds in settings:
-            K, T = int(rng.integers(3, 8)), int(rng.integers(24, 60))
+            K, T = int(rng.integers(3, 8)), int(rng.integers(50, 90))
             slow = int(rng.integers(K))
             trace = trace_of(seconds_of(rng, K, T, kind, slow), rounds)
             yield f"{K} workers, {'in rounds' if rounds else 'no rounds'}", trace, slow, kind

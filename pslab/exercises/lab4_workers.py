@@ -3,9 +3,9 @@
     in_rounds     groups of K workers and a server that closes rounds      4.1, and 4.5 where job["b"] is given
     at_once       groups of K workers and a server that answers at once    4.2
 
-A group is K + 1 ranks, the server last, and has nothing to do with the others. A worker's gradient is w − target, where
-w is what it was sent last. New numbers may come while it still computes: it takes them up at once, and the gradient
-that it was at is finished beside them and pushed late.
+A group is K + 1 ranks from `first` on, the server last, and has nothing to do with the others of its world. A worker's
+gradient is w − target, where w is what it was sent last. New numbers may come while it still computes: it takes them up
+at once, and the gradient that it was at is finished beside them and pushed late.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 BYE = "bye"
 
 
-def in_rounds(serve, comm, jobs: list) -> dict:
+def in_rounds(serve, comm, job: dict, first: int) -> dict:
     """Of a server: value, what it returned. Of a worker: rows [[round, w, when]], begun [when], spans of computing."""
-    job, place, workers = _group(comm, jobs)
+    place, workers = comm.rank - first, range(first, first + len(job["seconds"]))
     if place == len(workers):
         rounds = len(job["seconds"][0])
         middle = [] if job["b"] is None else [job["b"]]
@@ -37,9 +37,9 @@ def in_rounds(serve, comm, jobs: list) -> dict:
     return {"rows": rows, "begun": begun, "spans": spans}
 
 
-def at_once(serve, comm, jobs: list) -> dict:
+def at_once(serve, comm, job: dict, first: int) -> dict:
     """As above; rows [[n, w, when]], and sent: the sum of the gradients that this worker pushed."""
-    job, place, workers = _group(comm, jobs)
+    place, workers = comm.rank - first, range(first, first + len(job["seconds"]))
     if place == len(workers):
         value = serve(comm, job["w"].clone(), list(workers), job["lr"])
         return {"value": value, "end_s": comm.now()}
@@ -56,17 +56,6 @@ def at_once(serve, comm, jobs: list) -> dict:
         rows.append([at + 1, w, comm.now()])
     comm.post(server, BYE)
     return {"rows": rows, "spans": spans, "sent": sent}
-
-
-def _group(comm, jobs: list) -> tuple:
-    """(job, place in the group, ranks of its workers)"""
-    first = 0
-    for job in jobs:
-        K = len(job["seconds"])
-        if comm.rank <= first + K:
-            return job, comm.rank - first, range(first, first + K)
-        first += K + 1
-    raise ValueError(f"rank {comm.rank} belongs to no group")
 
 
 def _next(comm, server: int, due: list, name: str, wanted):

@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def bsp_server(comm, w, workers, rounds, lr):
     place = {worker: row for row, worker in enumerate(workers)}

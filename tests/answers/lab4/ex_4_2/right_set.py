@@ -1,5 +1,7 @@
 """A set of pushes by sender and number, in place; a copy is answered again."""
 
+LONG = True
+
 
 def asp_server(comm, w, workers, lr):
     seen, gone = set(), set()

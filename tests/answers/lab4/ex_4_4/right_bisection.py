@@ -1,5 +1,7 @@
 """Halves an interval by running descent."""
 
+LONG = True
+
 
 def rests(rate, tau, steps=3_000):
     w = [1.0] * (tau + 1)
