@@ -2,6 +2,7 @@
 
 REFUSED_BY = "six rates"
 MISCONCEPTION = "4/one-over-tau"
+LONG = True
 
 
 def stable_rate(tau, curvature):

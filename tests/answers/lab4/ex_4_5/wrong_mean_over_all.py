@@ -2,6 +2,7 @@
 
 REFUSED_BY = "without the slow ones"
 MISCONCEPTION = "4/mean-over-all"
+LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "what was dropped"
 MISCONCEPTION = "all/bad-value"
+LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

@@ -2,8 +2,9 @@
 
 from statistics import median
 
-REFUSED_BY = "without rounds"
+REFUSED_BY = "slow now and then"
 MISCONCEPTION = "4/not-the-slow-one"
+LONG = True
 
 
 def who_was_slow(trace):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "slow for good"
 MISCONCEPTION = "4/who-waits-is-slow"
+LONG = True
 
 
 def who_was_slow(trace):
