@@ -95,7 +95,7 @@ def test_workers_that_touch_different_coordinates_lose_nothing(processes):
 def test_what_processes_lose_is_counted_to_the_last_one(processes):
     run = run_hogwild(processes, Ones([[0, 1], [1, 2]]), steps=3000, lr=1.0)
     assert run.weights[0] == run.weights[2] == 3000
-    assert 3000 <= run.weights[1] <= 6000           # how many is luck; that none is uncounted is not
+    assert 2 <= run.weights[1] <= 6000              # how many is luck: one late write can undo a thousand
     assert run.lost.tolist() == [0.0, 6000 - run.weights[1], 0.0, 0.0]
     assert run.lost_share == (6000 - run.weights[1]) / 12000
 
