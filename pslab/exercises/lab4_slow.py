@@ -78,21 +78,20 @@ BELIEFS = {
 def named(traces):
     """A judge of who_was_slow on traces(rng): (words, trace, who, kind)."""
     def judge(answers, case: Case) -> Verdict:
-        count = 0
-        for words, trace, slow, kind in traces(case.rng):
-            value = answers.call(NAME, [tuple(step) for step in trace])
+        asked = list(traces(case.rng))
+        said = [answers.call(NAME, [tuple(step) for step in trace]) for _, trace, *_ in asked]
+        firsts = all(isinstance(value, (tuple, list)) and value[:1] in ((0,), [0]) for value in said)
+        for (words, trace, slow, kind), value in zip(asked, said):
             if not isinstance(value, (tuple, list)) or len(value) != 2 or value[1] not in KINDS:
                 return Verdict(False, "(worker, 'persistent' or 'transient')", contracts.short(value), words,
                                "all/bad-value")
             if value[0] != slow:
-                equal = "in rounds" in words and value[0] == 0                       # the first of many equal ones
-                why = next((why for why, rule in BELIEFS.items() if rule(trace) == value[0]),
-                           "4/rounds-are-equal" if equal else "4/not-the-slow-one")
+                why = next((why for why, rule in BELIEFS.items() if rule(trace) == value[0]), "4/not-the-slow-one")
+                why = "4/rounds-are-equal" if firsts else why           # always the first of many equal ones
                 return Verdict(False, f"worker {slow}", f"worker {value[0]}", words, why)
             if value[1] != kind:
                 return Verdict(False, f"worker {slow}, {kind}", f"{value[1]}", words, f"4/{kind}-called-{value[1]}")
-            count += 1
-        return Verdict(True, seen=f"{count} stragglers right")
+        return Verdict(True, seen=f"{len(asked)} stragglers right")
     return judge
 
 
