@@ -165,6 +165,16 @@ def test_the_wire_shows_messages_and_bytes_between_both_bounds(shipped, name):
     assert ledger.messages(src=S) == len(np.unique(owners))
 
 
+@pytest.mark.parametrize("server", [-1, 10**9])
+def test_an_empty_request_to_a_server_far_away_is_told_without_a_run_of_that_size(shipped, server):
+    functions = shipped("3.2", "right_masks")
+
+    def split(keys, owners):
+        return {**functions["split"](keys, owners), server: keys[:0]}
+    verdict = told("3.2", "messages and bytes", {**functions, "split": split})
+    assert (verdict.passed, verdict.misconception) == (False, "3/empty-request")
+
+
 # ---- 3.3 ------------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +211,12 @@ def test_a_plan_of_a_long_table_is_told_what_is_wrong_with_it():
     for why, plan in spoiled.items():
         verdict = told("3.3", "a table of 10^12 rows", {"movement_plan": lambda *_, plan=plan: plan})
         assert (verdict.passed, verdict.misconception) == (False, why)
+
+
+def test_a_plan_with_an_end_of_any_size_is_refused_at_once():
+    for plan in ([(0, 1, 0, 2**62)], [(0, 1, 3, 4), (1, 2, 2**61, 2**62)], np.array([[0, 1, -5, 2**62]])):
+        verdict = told("3.3", "every row at its new owner", {"movement_plan": lambda *_, plan=plan: plan})
+        assert (verdict.passed, verdict.misconception) == (False, "3/not-the-owners-rows")
 
 
 # ---- 3.4 ------------------------------------------------------------------------------------------------------------
@@ -273,6 +289,11 @@ def test_bytes_out_of_racks_are_counted(K, per_rack):
 def test_what_is_no_number_of_servers_is_told(said):
     verdict = told("3.5", "simulated on either side", {"how_many_servers": lambda *_: said})
     assert verdict.misconception == "all/bad-value"
+
+
+@pytest.mark.parametrize("said", [None, (None, None), ("a", "b"), 3.0, np.float64(3), np.zeros((3, 3)), [True, 1]])
+def test_what_is_no_pair_of_bytes_is_told(said):
+    assert told("3.5", "racks", {"uplink_bytes": lambda *_: said}).misconception == "all/bad-value"
 
 
 # ---- the notebook ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import torch
 
 from pslab.comm import SimWorld
 from pslab.grade import Case, Criterion, Exercise, Misconception, OutOfMemory, TimedOut, Verdict
@@ -61,6 +62,8 @@ def changes(rng):
 
 def read_plan(value, servers: int, where: str) -> tuple[list | None, Verdict | None]:
     """([(from, to, first, end)], None), or (None, why that is no plan)."""
+    if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 2:
+        value = list(value)                                              # an array (entries, 4) is as good as a list
     rows = [whole_numbers(list(entry) if isinstance(entry, (list, tuple)) else entry) for entry in value] \
         if isinstance(value, (list, tuple)) else [None]
     if any(row is None or len(row) != 4 for row in rows):
@@ -101,8 +104,9 @@ def _why_not_there(plan, old, new) -> str:
         return "3/wrong-direction"
     if _shifted(plan, right):
         return "3/range-off-by-one"
-    rows = [row for _, _, a, b in plan for row in range(a, b)]
-    return "3/row-moved-twice" if len(set(rows)) < len(rows) else "3/not-the-owners-rows"
+    spans = sorted((a, b) for _, _, a, b in plan)                        # not row by row: an end may be anything
+    twice = any(b > following for (_, b), (following, _) in pairwise(spans))
+    return "3/row-moved-twice" if twice else "3/not-the-owners-rows"
 
 
 def _why_left(plan, old, new) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 
 from pslab.comm import Link, SimWorld
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict, contracts
@@ -192,19 +193,21 @@ def either_side(answers, case: Case) -> Verdict:
     return shown
 
 
-def racks(answers, case: Case) -> Verdict:
+RACKS = ((6, 40, 3), (8, 25, 2), (5, 30, 5), (4, 33, 1), (1_024, 25_000_000, 32))
+
+
+def racks(answers, case: Case, asked=RACKS) -> Verdict:
     """uplink_bytes against bytes that were counted, for small tensors, and against the formula for large ones."""
     shown = None
-    for K, P, per_rack in ((6, 40, 3), (8, 25, 2), (5, 30, 5), (4, 33, 1), (1_024, 25_000_000, 32)):
+    for K, P, per_rack in asked:
         where = f"K={K}, P={P:,}, per_rack={per_rack}"
         run, right = None, uplink_bytes(K, P, per_rack)
         if K <= 8:
             right, run = counted_uplinks(K, per_rack, P)
-        value = answers.call("uplink_bytes", K, P, per_rack)
-        seen = tuple(value) if isinstance(value, (list, tuple)) else value
+        seen = _two_numbers(answers.call("uplink_bytes", K, P, per_rack))
+        if isinstance(seen, str):
+            return Verdict(False, "(bytes, bytes)", seen, where, "all/bad-value")
         if seen != right:
-            if not isinstance(seen, tuple) or len(seen) != 2:
-                return Verdict(False, "(bytes, bytes)", repr(value)[:90], where, "all/bad-value")
             why = next((name for name, rule in RACK_BELIEFS.items() if rule(K, P, per_rack) == seen != right),
                        "3/racks-miscounted")
             return Verdict(False, f"{right[0]:,} and {right[1]:,} bytes", f"{seen[0]:,} and {seen[1]:,}", where, why,
@@ -214,9 +217,18 @@ def racks(answers, case: Case) -> Verdict:
     return shown
 
 
+def _two_numbers(value) -> tuple | str:
+    """(a, b) of a tuple, a list, an array or a tensor; a text that shows what it is where it is no two numbers."""
+    plain = value.tolist() if isinstance(value, (np.ndarray, torch.Tensor)) else value
+    good = isinstance(plain, (list, tuple)) and len(plain) == 2 and all(
+        isinstance(part, (int, float, np.number)) and not isinstance(part, bool) for part in plain)
+    return tuple(plain) if good else repr(value)[:90]
+
+
 def elsewhere(answers, case: Case) -> Verdict:
     verdict = _asked(lambda rng: questions(rng, 40))(answers, case)
-    return verdict if not verdict.passed else racks(answers, case)
+    drawn = [(int(n) * int(w), int(P), int(w)) for n, w, P in case.rng.integers(2, (40, 12, 10**8), (6, 3))]
+    return verdict if not verdict.passed else racks(answers, case, (*drawn, *RACKS))
 
 
 SERVERS = Exercise(

@@ -173,7 +173,11 @@ def on_the_wire(answers, case: Case) -> Verdict:
         parts, wrong = read_split(keys, owners, answers.call("split", keys, owners), where)
         if wrong:
             return wrong
-        own, S = wanted(keys, owners), 1 + max([*parts, *owners.tolist()], default=0)
+        own, S = wanted(keys, owners), 1 + max(owners.tolist(), default=0)
+        strange = [server for server in parts if not 0 <= server < S]
+        if strange:                                                      # no server of the run: told without one
+            return Verdict(False, f"{len(own)} messages, one to each server that owns a key", f"one to server "
+                           f"{strange[0]} besides, without a key", where, "3/empty-request")
         run = SimWorld(S + 1, link=LINK).run(exchange, list(parts.items()), S)
         messages, sent = run.ledger.messages(src=S), run.ledger.port(S)[0]
         if messages != len(own):
