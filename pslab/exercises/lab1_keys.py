@@ -73,7 +73,7 @@ def _misheld(name: str, got: dict) -> Verdict | None:
         if first + len(bits) > following:
             return Verdict(False, "ranges that do not overlap", f"keys {first} to {first + len(bits) - 1}, and "
                            f"the next range begins at {following}", name, "1/keys-collide")
-    if pairs and pairs[-1][0] + len(pairs[-1][1]) > 2**63:
+    if pairs and pairs[-1][0] + len(pairs[-1][1]) > 2 ** (63 if pairs[0][0] < 0 else 64):
         return Verdict(False, "keys of 64 bits", f"a range that ends at {pairs[-1][0] + len(pairs[-1][1])}", name,
                        "1/keys-collide")
     if got["spoiled"]:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -68,9 +69,12 @@ def taken(as_key_values, comm, layers: list, seed: int) -> dict:
         return {"odd": repr(given)[:80], "tensors": before}
     pairs = []
     for first, values in given.items():
-        if not isinstance(first, int) or isinstance(first, bool) or not isinstance(values, torch.Tensor):
+        if isinstance(values, np.ndarray) and values.dtype == np.float32:
+            values = torch.from_numpy(values)
+        if not isinstance(first, (int, np.integer)) or isinstance(first, bool) or not isinstance(values, torch.Tensor):
             return {"odd": f"{first!r}: {type(values).__name__}"[:80], "tensors": before}
-        if not -(2**63) <= first < 2**63:
+        first = int(first)
+        if not -(2**63) <= first < 2**64:                # of either kind, with a sign or without
             return {"odd": f"the key {first}, which has more than 64 bits", "tensors": before}
         if values.dtype != torch.float32 or values.ndim != 1:
             return {"odd": f"values of shape {tuple(values.shape)}, {values.dtype}, under key {first}",

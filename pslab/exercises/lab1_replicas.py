@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
+import torch
 
 from pslab.grade import Case, Criterion, Exercise, Misconception, Verdict
 
@@ -142,7 +143,7 @@ def told(traces_of):
     def judge(answers, case: Case) -> Verdict:
         shown = []
         for name, trace in traces_of(case).items():
-            seen, right = answers.call(NAME, trace), where_is_w(trace)
+            seen, right = _plain(answers.call(NAME, trace)), where_is_w(trace)
             wrong = _malformed(seen, len(right))
             if wrong:
                 return Verdict(False, f"{len(right)} pairs (bool, distance), one a step", wrong, name, _why_odd(
@@ -158,12 +159,20 @@ def told(traces_of):
     return judge
 
 
+def _plain(value):
+    """Tensors and arrays as lists and numbers, in lists and tuples too."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value.tolist() if isinstance(value, (torch.Tensor, np.ndarray)) else value
+
+
 def _malformed(seen, steps: int) -> str | None:
     if not isinstance(seen, (list, tuple)) or len(seen) != steps:
         return f"{len(seen)} of them" if isinstance(seen, (list, tuple)) else repr(seen)[:80]
     for pair in seen:
         if (not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], (bool, np.bool_))
-                or isinstance(pair[1], bool) or not isinstance(pair[1], (int, float, np.number))):
+                or isinstance(pair[1], bool) or not isinstance(pair[1], (int, float, np.number))
+                or abs(pair[1]) > 1e300):
             return repr(pair)[:80]
     return None
 

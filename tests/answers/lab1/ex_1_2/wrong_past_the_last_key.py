@@ -7,7 +7,7 @@ LONG = True
 
 
 def as_key_values(model):
-    found, first = {}, 2**63 - 1
+    found, first = {}, 2**64 - 1
     for tensor in reversed(list(model.parameters())):
         found[first] = tensor.detach().reshape(-1).clone()
         first -= tensor.numel()
