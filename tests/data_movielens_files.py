@@ -18,7 +18,7 @@ class Written:
 
 
 def write_movielens(folder: Path, seed: int = 0, users: int = 8, items: int = 12, ratings: int = 90) -> Written:
-    """Write u.data, u.genre, u.info, u.item, u.user, u1.base and u1.test into `folder`; few different seconds, so that ties occur."""
+    """Write u.data, u.genre, u.info, u.item, u.user, u1.base and u1.test into `folder`; some seconds occur twice."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     who = [(int(rng.integers(7, 74)), "MF"[i % 2], OCCUPATIONS[i % len(OCCUPATIONS)]) for i in range(users)]

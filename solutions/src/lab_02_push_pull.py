@@ -376,7 +376,8 @@ for l1 in strengths:
     print(f"l1 {l1:3d}: {left[-1]:3d} weights, {int((w[::10] != 0).sum()):2d} of the 20 that tell something, "
           f"{right[-1]:.0f} % of new examples right")
 _ = reveal("2.3", "weights other than 0, l1 = 16", lambda: left[strengths.index(16)])
-assert left == sorted(left, reverse=True) and right[2] > right[0] > right[4]
+assert left == sorted(left, reverse=True)
+assert right[2] > right[0] > right[4]
 
 # %% needs="2.3" tags=["nbval-ignore-output"]
 pslab.viz.curve(left[::-1], {"new examples": right[::-1]}, xlabel="weights other than 0 (count)", ylabel="right (%)", rows=5,
