@@ -1,5 +1,6 @@
 """Lab 2: its references against other sources of the same truth, and the cases that students are asked."""
 
+import itertools
 import numpy as np
 import pytest
 import torch
@@ -176,6 +177,8 @@ def test_what_a_state_holds_is_counted_whatever_it_is_made_of():
     assert numbers_in({1: {2, 3}, (4, 5): [6]}) == 6
     assert numbers_in(1 << 640) == 11                                  # bits in one number are many numbers
     assert numbers_in([True, None, print]) == 0
+    assert numbers_in(itertools.count()) == 0                           # it has no end
+    assert numbers_in(type("Slots", (), {"__slots__": ("a", "b")})()) == 0
 
 
 # ---- 2.4 ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ no reference stands here. Servers note down every letter; judges read the notes.
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import torch
 
 BYE = "bye"
@@ -133,17 +136,24 @@ def windowed(Window, comm, size: int, script: list, orders: dict) -> dict:
     delay_s   {rank: seconds before each answer}
     """
     if comm.rank == 0:
-        window, asked, steps = Window(comm, size), [], []
+        window, asked, steps, answers = Window(comm, size), [], [], []
         for what, *more in script:
             if what == "ask":
                 asked.append(window.ask(*more))
                 steps.append((None, comm.now()))
             else:
-                steps.append((window.wait(asked[more[0]]), comm.now()))
+                value = window.wait(asked[more[0]])
+                at_s = comm.now()
+                if isinstance(value, torch.Tensor):
+                    answers.append(weakref.ref(value))       # the caller forgets them: who has one still keeps it
+                    value = value.clone()
+                steps.append((value, at_s))
         for server in range(1, comm.world_size):
             comm.post(server, BYE)
-        kept = {name: value for name, value in vars(window).items() if value is not comm}
-        return {"steps": [list(step) for step in steps], "kept": _numbers(kept)}
+        value = None
+        gc.collect()
+        kept = max(_numbers(window, {id(comm)}), sum(answer() is not None for answer in answers))
+        return {"steps": [list(step) for step in steps], "kept": kept}
     held, most, asked, ended = [], 0, [], False
     while not (ended and not held):
         letter = comm.poll(orders["patience_s"] if held else None)
@@ -161,10 +171,16 @@ def windowed(Window, comm, size: int, script: list, orders: dict) -> dict:
     return {"most": most, "asked": asked}
 
 
-def _numbers(thing) -> int:
-    """How many numbers and tensors a structure holds."""
+def _numbers(thing, known: set) -> int:
+    """How many numbers and tensors a structure holds, in objects of any kind; `known`: ids not looked into."""
+    if isinstance(thing, (int, float, torch.Tensor)):
+        return int(not isinstance(thing, bool))
+    if id(thing) in known or isinstance(thing, (str, bytes)) or callable(thing):
+        return 0
+    known.add(id(thing))
     if isinstance(thing, dict):
-        return sum(_numbers(key) + _numbers(value) for key, value in thing.items())
+        return sum(_numbers(part, known) for pair in thing.items() for part in pair)
     if isinstance(thing, (list, tuple, set, frozenset)) or type(thing).__name__ == "deque":
-        return sum(map(_numbers, thing))
-    return int(isinstance(thing, (int, float, torch.Tensor)) and not isinstance(thing, bool))
+        return sum(_numbers(part, known) for part in thing)
+    slots = [getattr(thing, name, None) for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    return _numbers([*slots, getattr(thing, "__dict__", {})], known)

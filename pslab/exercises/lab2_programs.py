@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from types import CellType
+
 import torch
 
 _REFUSALS = (ValueError, TypeError, LookupError, RuntimeError)
@@ -76,7 +78,7 @@ def stepped(rule, comm, table, state: dict, pushes: list, settings: dict) -> dic
 
 def fed(apply_once, comm, size: int, window: int, streams: list) -> list:
     """For each stream of letters: rows (size,), acknowledgements, and how many numbers `seen` holds at most."""
-    results = []
+    results, at_first = [], numbers_in(_beside(apply_once))
     for letters in streams:
         rows, seen, acks, most = torch.zeros(size), {}, [], 0
         for at, (sender, incarnation, number, key, val) in enumerate(letters):
@@ -85,9 +87,33 @@ def fed(apply_once, comm, size: int, window: int, streams: list) -> list:
             ack = apply_once(rows, seen, letter, window)
             acks.append(list(ack) if isinstance(ack, (tuple, list)) else ack)
             if at % 3_000 == 2_999 or at == len(letters) - 1:
-                most = max(most, numbers_in(seen))
+                most = max(most, numbers_in(seen) + numbers_in(_beside(apply_once)) - at_first)
         results.append({"rows": rows, "acks": acks, "numbers": most})
     return results
+
+
+def _beside(function) -> list:
+    """What a function may remember things in beside its arguments: names, functions and classes that it mentions."""
+    known, ahead, places = set(), [function], []
+    while ahead:
+        value = ahead.pop()
+        if id(value) in known or type(value).__name__ == "module":
+            continue
+        known.add(id(value))
+        if not callable(value):
+            places.append(value)
+        elif getattr(value, "__module__", None) == function.__module__:
+            cells = [cell.cell_contents for cell in getattr(value, "__closure__", None) or () if cell != CellType()]
+            ahead += [*getattr(value, "__dict__", {}).values(), getattr(value, "__defaults__", None), *cells]
+            names = _names(getattr(value, "__code__", None))
+            ahead += [function.__globals__[name] for name in names if name in function.__globals__]
+    return places
+
+
+def _names(code) -> set:
+    """The names in a function's code and in the functions within it."""
+    inner = [part for part in getattr(code, "co_consts", ()) if hasattr(part, "co_names")]
+    return set(getattr(code, "co_names", ())).union(*map(_names, inner))
 
 
 def bytes_in(thing) -> int:
@@ -116,6 +142,9 @@ def _count(thing, of_tensor, one: int, known: set) -> int:
         return of_tensor(thing)
     if isinstance(thing, dict):
         return sum(_count(part, of_tensor, one, known) for pair in thing.items() for part in pair)
+    if hasattr(thing, "__next__"):
+        return 0                                             # an iterator may have no end
     if hasattr(thing, "__iter__"):
         return sum(_count(part, of_tensor, one, known) for part in thing)
-    return _count(getattr(thing, "__dict__", {}), of_tensor, one, known)
+    slots = [getattr(thing, name, None) for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    return _count([*slots, getattr(thing, "__dict__", {})], of_tensor, one, known)
