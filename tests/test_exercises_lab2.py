@@ -1,6 +1,7 @@
 """Lab 2: its references against other sources of the same truth, and the cases that students are asked."""
 
 import itertools
+
 import numpy as np
 import pytest
 import torch

@@ -18,28 +18,29 @@ _REFUSALS = (ValueError, TypeError, LookupError, RuntimeError)
 class State:
     """One server's shard. keys (R,) int64 ascending, rows (R, D) float32."""
 
-    def __init__(self, dim: int, seed: int):
+    def __init__(self, dim: int, seed: int, calls: dict | None = None):
+        calls = {} if calls is None else calls               # no attribute: it is not for answers to set
+
+        def initial(keys):
+            calls["initial"] = calls.get("initial", 0) + 1
+            first = (torch.as_tensor(keys) % 1_000_003 * 7_919 + seed) % 97
+            return (first[:, None] + torch.arange(dim)).float()
+
+        def update(rows, sums):
+            calls["update"] = calls.get("update", 0) + 1
+            return rows * 0.5 + sums * sums.abs()
+
         self.keys, self.rows = torch.zeros(0, dtype=torch.int64), torch.zeros(0, dim)
-        self.dim = dim
-        self._seed, self._update_calls, self._initial_calls = seed, 0, 0
-
-    def initial(self, keys):
-        self._initial_calls += 1
-        keys = torch.as_tensor(keys)
-        first = (keys % 1_000_003 * 7_919 + self._seed) % 97
-        return (first[:, None] + torch.arange(self.dim)).float()
-
-    def update(self, rows, sums):
-        self._update_calls += 1
-        return rows * 0.5 + sums * sums.abs()
+        self.dim, self.initial, self.update = dim, initial, update
 
 
 def handled(server_handle, comm, dim: int, seed: int, requests: list) -> dict:
     """requests: dicts with kind, keys, vals. Steps: reply, keys, rows, update and initial calls, refused as what."""
-    state, steps, replies = State(dim, seed), [], []
+    calls: dict[str, int] = {}
+    state, steps, replies = State(dim, seed, calls), [], []
     for request in requests:
         given = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in request.items()}
-        state._update_calls = state._initial_calls = 0
+        calls.clear()
         reply, refused = None, None
         try:
             reply = server_handle(state, given)
@@ -55,7 +56,7 @@ def handled(server_handle, comm, dim: int, seed: int, requests: list) -> dict:
             replies.append((len(steps), reply))
             reply = reply.clone()
         steps.append({"reply": reply, "keys": state.keys.clone(), "rows": state.rows.clone(), "refused": refused,
-                      "updates": state._update_calls, "initials": state._initial_calls, "changed": changed})
+                      "updates": calls.get("update", 0), "initials": calls.get("initial", 0), "changed": changed})
     later = [at for at, reply in replies if not _same(reply, steps[at]["reply"])]
     return {"steps": steps, "replies_changed_later": later}
 

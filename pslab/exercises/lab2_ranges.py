@@ -90,6 +90,8 @@ def right(name: str, trial, dim: int = 3):
 
 def _wrong_letters(run, bounds, calls, name: str, where: str) -> Verdict | None:
     kind, made = "pull" if name == PULL else "push", calls
+    if run.results[0]["raised"] and not any(notes["letters"] for notes in run.results[1:]):
+        return None                                                          # before its first letter: _raised tells
     if run.results[0]["raised"]:
         made = calls[:len(run.results[0]["found"]) + 1]                      # it stopped in the last one of these
     for s, notes in enumerate(run.results[1:]):
