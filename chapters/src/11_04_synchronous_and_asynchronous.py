@@ -312,7 +312,7 @@ viz.rounds_widget()
 # %% [markdown]
 # More backup workers are not always better: each costs its own gradient in every round. For other distributions the same
 # rule holds. If times are exponentially distributed with mean 1, the mean of the largest of $K$ is the harmonic number
-# $H_K = 1 + 1/2 + \dots + 1/K$, and of the $(K-b)$-th smallest $H_K - H_b$. The third column draws that.
+# $H_K = 1 + 1/2 + \ldots + 1/K$, and of the $(K-b)$-th smallest $H_K - H_b$. The third column draws that.
 #
 # The last column is what the kit's server does: a late worker does not drop its work. It finishes, and joins the round that
 # is then open. Here that makes a difference.

@@ -736,7 +736,7 @@ Table(["push", "ranges", "what the server knows"], rows)
 # (Zhang, Choromanska, LeCun, 2015) takes the opposite view. Every worker trains a model of its own, and a spring ties
 # it to a common centre $\tilde x$. Every so many steps, all with the *same old* centre,
 #
-# $$d_i = \alpha\,(x_i - \tilde x), \qquad x_i \leftarrow x_i - d_i, \qquad \tilde x \leftarrow \tilde x + \textstyle\sum_i d_i .$$
+# $$d_i = \alpha\,(x_i - \tilde x), \qquad x_i \leftarrow x_i - d_i, \qquad \tilde x \leftarrow \tilde x + \sum_i d_i .$$
 #
 # What a worker gives up, the centre takes: $\sum_i x_i + \tilde x$ does not change. That is a test for an
 # implementation. One that lets each worker see the centre that the one before it has already moved does conserve the

@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 LINK = Link(latency_s=1e-3, overhead_s=0.0, bandwidth_Bps=1e9)      # a letter takes 1 ms, however short it is
 
 # %% [markdown]
-# ### Letters
+# ## Letters
 #
 # Servers talk to many workers and never know who will speak next. For this `comm` has *letters* beside the tensors of
 # lab 0A: `comm.post(dst, kind, meta, tensors)` sends one and never waits; `comm.poll(timeout_s)` gives the next one from

@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 LINK = Link(latency_s=1e-3, overhead_s=0.0, bandwidth_Bps=1e9)      # a letter takes 1 ms, however short it is
 
 # %% [markdown]
-# ### The workers
+# ## The workers
 #
 # Ranks 0 to K − 1 are workers, rank K is the server. A worker computes a gradient, pushes it, and waits for new numbers.
 # To keep an eye on every number, the gradient is that of $\frac{1}{2}(w - \text{target})^2$, which is $w - \text{target}$.
