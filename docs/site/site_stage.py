@@ -95,13 +95,14 @@ def find_pages(root: Path) -> dict[str, str]:
 
 
 def _complete_class(page: Path, chapter: str, root: Path) -> None:
-    """Put the recorded outputs and the chapter's handout into the page of a class."""
-    from pslab.classroom import write_handout
+    """Put the recorded outputs, and the chapter's handout where it has one, into the page of a class."""
+    from pslab.classroom import has_handout, write_handout
 
-    write_handout(chapter, page.with_name(f"{page.stem}_handout.pdf"))
-    link = f"{{download}}`The handout, one A4 page <{page.stem}_handout.pdf>`"
-    text = with_recordings(page.read_text(encoding="utf-8"), chapter, root)
-    page.write_text(f"{text.rstrip()}\n\n{link}\n", encoding="utf-8")
+    text = with_recordings(page.read_text(encoding="utf-8"), chapter, root).rstrip()
+    if has_handout(chapter):
+        write_handout(chapter, page.with_name(f"{page.stem}_handout.pdf"))
+        text += f"\n\n{{download}}`The handout, one A4 page <{page.stem}_handout.pdf>`"
+    page.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _menu(pages: list[str]) -> dict[str, list[str]]:

@@ -24,9 +24,10 @@ from .command import (
     main_question,
     main_rehearse,
 )
-from .handout import write_handout
+from .handout import has_handout, write_handout
 from .poll import Poll
 from .questions import Question, exit_question
 
 __all__ = ["Chapter", "Poll", "Question", "add_handout_arguments", "add_question_arguments", "exit_question",
-           "main_handout", "main_question", "main_rehearse", "open_chapter", "read_page", "write_handout"]
+           "has_handout", "main_handout", "main_question", "main_rehearse", "open_chapter", "read_page",
+           "write_handout"]

@@ -60,6 +60,11 @@ class _Page:
         self.text(words, size=10.5, weight="bold", step=0.024)
 
 
+def has_handout(chapter: str) -> bool:
+    """Whether there is a page to print for this chapter."""
+    return chapter in _PAGES
+
+
 def write_handout(chapter: str, out: str | Path, *, seed: int = 0, answers: bool = False) -> Path:
     """Write the handout of `chapter` to `out` (.pdf or .png), with the exit question of `seed`; returns the path.
 
