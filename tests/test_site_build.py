@@ -163,6 +163,7 @@ print(build.build(root, out), (out / "searchindex.js").read_text() == "old")
 """
 
 
+@pytest.mark.long                       # builds all pages a second time
 def test_a_warning_stops_the_build_and_the_old_pages_stand(tmp_path):
     small_course(tmp_path, "# Front\n\n{term}`no such term` $\\nosuch{x}$\n")
     out = tmp_path / "build" / "site"
