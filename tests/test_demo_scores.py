@@ -18,7 +18,7 @@ def score(tmp_path, data, seed):
         return train(options, log, batches, "hybrid", worlds), yardstick(log)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_movielens(tmp_path, seed):
     try:
         load("movielens-100k")
@@ -31,6 +31,7 @@ def test_movielens(tmp_path, seed):
     assert measured.test_auc > 0.765, f"seed {seed}"
 
 
+@pytest.mark.long
 def test_synthetic(tmp_path):
     measured, (name, best) = score(tmp_path, "synthetic", 0)
     assert name.startswith("best reachable")

@@ -1,5 +1,7 @@
 """Two times decide f."""
 
+LONG = True
+
 
 def speedup_and_efficiency(times, weak):
     shares = {K: times[1] / (t if weak else K * t) for K, t in times.items()}

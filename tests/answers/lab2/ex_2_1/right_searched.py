@@ -2,6 +2,8 @@
 
 import torch
 
+LONG = True
+
 
 def look_up(state, unique):
     """(rows, place, known) of distinct keys."""

@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "equal keys are summed"
 MISCONCEPTION = "2/duplicates-one-by-one"
+LONG = True
 
 
 def server_handle(state, request):

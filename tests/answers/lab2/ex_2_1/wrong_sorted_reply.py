@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "push, then pull"
 MISCONCEPTION = "2/reply-in-key-order"
+LONG = True
 
 
 def server_handle(state, request):

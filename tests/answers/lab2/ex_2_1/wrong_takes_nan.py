@@ -3,6 +3,7 @@
 BASE = "right_searched"
 REFUSED_BY = "refused requests"
 MISCONCEPTION = "2/bad-request-served"
+LONG = True
 
 
 def refuse_bad(state, request):

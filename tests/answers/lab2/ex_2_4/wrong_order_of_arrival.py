@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "across shards"
 MISCONCEPTION = "2/order-of-arrival"
+LONG = True
 
 
 def range_pull(comm, bounds, lo, hi, dim):

@@ -3,6 +3,7 @@
 BASE = "right_cut"
 REFUSED_BY = "within one shard"
 MISCONCEPTION = "2/several-letters-for-one-shard"
+LONG = True
 
 
 def pieces(bounds, lo, hi):

@@ -3,6 +3,7 @@
 BASE = "right_mark"
 REFUSED_BY = "copies and letters that overtake"
 MISCONCEPTION = "2/applied-twice"
+LONG = True
 
 
 def is_new(*args):

@@ -3,6 +3,7 @@
 BASE = "right_mark"
 REFUSED_BY = "until it is acknowledged"
 MISCONCEPTION = "2/never-sent-again"
+LONG = True
 
 
 def push_all(comm, server, incarnation, pushes, window, retry_s):

@@ -3,6 +3,7 @@
 BASE = "right_mark"
 REFUSED_BY = "little memory"
 MISCONCEPTION = "2/remembers-everything"
+LONG = True
 
 
 def is_new(seen, sender, incarnation, number):

@@ -3,6 +3,7 @@
 BASE = "right_mark"
 REFUSED_BY = "copies and letters that overtake"
 MISCONCEPTION = "2/copy-without-answer"
+LONG = True
 
 
 def apply_once(rows, seen, letter, window):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "a slow server holds up nobody"
 MISCONCEPTION = "2/oldest-first"
+LONG = True
 
 
 class Window:

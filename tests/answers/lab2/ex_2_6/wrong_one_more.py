@@ -2,6 +2,7 @@
 
 REFUSED_BY = "a full window, never more"
 MISCONCEPTION = "2/window-one-too-large"
+LONG = True
 
 
 class Window:

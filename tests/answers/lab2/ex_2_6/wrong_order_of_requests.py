@@ -2,6 +2,7 @@
 
 REFUSED_BY = "each answer to its request"
 MISCONCEPTION = "2/order-of-requests"
+LONG = True
 
 
 class Window:

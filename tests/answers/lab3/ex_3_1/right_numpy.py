@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def mixed(x):
     x = np.asarray(x).astype(np.uint64)

@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "ranges"
 MISCONCEPTION = "3/owner-of-a-place"
+LONG = True
 
 
 def range_owner(keys, num_rows, num_servers):

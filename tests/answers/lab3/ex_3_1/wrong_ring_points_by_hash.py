@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "the same in every process"
 MISCONCEPTION = "3/hash-per-process"
+LONG = True
 
 
 def positions(servers, points):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def split(keys, owners):
     return {int(server): keys[owners == server] for server in np.unique(owners)}

@@ -3,6 +3,7 @@
 BASE = "right_masks"
 REFUSED_BY = "messages and bytes"
 MISCONCEPTION = "3/empty-request"
+LONG = True
 
 
 def split(keys, owners):

@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_masks"
 REFUSED_BY = "the caller's order"
 MISCONCEPTION = "3/order-of-the-servers"
+LONG = True
 
 
 def merge(keys, owners, replies):

@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_masks"
 REFUSED_BY = "every key at its owner"
 MISCONCEPTION = "3/wrong-owner"
+LONG = True
 
 
 def split(keys, owners):

@@ -1,5 +1,7 @@
 """Every old with every new range."""
 
+LONG = True
+
 
 def movement_plan(old, new):
     plan = []

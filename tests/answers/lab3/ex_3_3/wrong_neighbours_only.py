@@ -3,6 +3,7 @@
 BASE = "right_pairs"
 REFUSED_BY = "every row at its new owner"
 MISCONCEPTION = "3/rows-left-behind"
+LONG = True
 
 
 plan_of = movement_plan

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "only rows that must move"
 MISCONCEPTION = "3/moves-what-stays"
+LONG = True
 
 
 def movement_plan(old, new):

@@ -3,6 +3,8 @@
 import heapq
 from collections import Counter
 
+LONG = True
+
 
 def hottest(reads, h):
     counts = Counter(reads.tolist())

@@ -5,6 +5,7 @@ import numpy as np
 BASE = "right_in_turn"
 REFUSED_BY = "writes at every copy"
 MISCONCEPTION = "3/applied-twice"
+LONG = True
 
 
 def route_writes(keys, owners, hot, num_servers):

@@ -1,5 +1,7 @@
 """Tries one server more each time."""
 
+LONG = True
+
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):
     wire_s = 2 * 4 * P / bandwidth_Bps

@@ -2,6 +2,8 @@
 
 import math
 
+LONG = True
+
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):
     wire_s = 8 * P / bandwidth_Bps

@@ -3,6 +3,7 @@
 BASE = "right_count_up"
 REFUSED_BY = "four clusters"
 MISCONCEPTION = "3/rounded-down"
+LONG = True
 
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):

@@ -5,6 +5,7 @@ import math
 BASE = "right_count_up"
 REFUSED_BY = "four clusters"
 MISCONCEPTION = "3/workers-port-is-free"
+LONG = True
 
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):

@@ -2,6 +2,7 @@
 
 REFUSED_BY = "a worker that pushes twice"
 MISCONCEPTION = "4/letters-counted"
+LONG = True
 
 
 def bsp_server(comm, w, workers, rounds, lr):

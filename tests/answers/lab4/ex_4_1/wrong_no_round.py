@@ -2,6 +2,7 @@
 
 REFUSED_BY = "late copies of a round before"
 MISCONCEPTION = "4/late-push-counted"
+LONG = True
 
 
 def bsp_server(comm, w, workers, rounds, lr):

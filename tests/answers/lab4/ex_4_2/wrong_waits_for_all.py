@@ -2,6 +2,7 @@
 
 REFUSED_BY = "each push is a step"
 MISCONCEPTION = "4/waits-for-others"
+LONG = True
 
 
 def asp_server(comm, w, workers, lr):

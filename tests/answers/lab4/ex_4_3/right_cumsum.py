@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def staleness(trace):
     is_apply = np.array([what == "apply" for _, what, _, _ in trace])

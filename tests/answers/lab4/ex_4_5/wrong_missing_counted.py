@@ -2,6 +2,7 @@
 
 REFUSED_BY = "what was dropped"
 MISCONCEPTION = "4/missing-counted"
+LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LONG = True
+
 
 def who_was_slow(trace):
     lines = np.array(trace)

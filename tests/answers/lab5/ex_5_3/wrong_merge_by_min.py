@@ -3,6 +3,7 @@
 BASE = "right_get"
 REFUSED_BY = "merge"
 MISCONCEPTION = "5/merge-by-min"
+LONG = True
 
 
 def merge(a, b):

@@ -3,6 +3,7 @@
 BASE = "right_arrays"
 REFUSED_BY = "one exchange"
 MISCONCEPTION = "5/wrong-sign"
+LONG = True
 
 
 def easgd_step(locals_, centre, alpha):
