@@ -1,7 +1,5 @@
 """The four closed forms."""
 
-LONG = True
-
 
 def busiest_link(K, S, P, overlap):
     here = min(S, K)

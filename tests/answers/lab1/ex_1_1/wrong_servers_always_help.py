@@ -3,7 +3,6 @@
 BASE = "right_formulas"
 REFUSED_BY = "printed settings"
 MISCONCEPTION = "1/servers-always-help"
-LONG = True
 
 
 def busiest_link(K, S, P, overlap):

@@ -5,7 +5,6 @@ import torch
 BASE = "right_counting"
 REFUSED_BY = "round trip"
 MISCONCEPTION = "1/keys-of-this-process"
-LONG = True
 
 
 def as_key_values(model):

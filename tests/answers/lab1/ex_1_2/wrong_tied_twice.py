@@ -3,7 +3,6 @@
 BASE = "right_counting"
 REFUSED_BY = "one range a tensor"
 MISCONCEPTION = "1/tied-twice"
-LONG = True
 
 
 def as_key_values(model):

@@ -1,7 +1,5 @@
 """Two times decide f."""
 
-LONG = True
-
 
 def speedup_and_efficiency(times, weak):
     shares = {K: times[1] / (t if weak else K * t) for K, t in times.items()}

@@ -3,7 +3,6 @@
 BASE = "right_two_times"
 REFUSED_BY = "Amdahl's f"
 MISCONCEPTION = "1/first-is-one-machine"
-LONG = True
 
 
 def serial_fraction(times):

@@ -3,7 +3,6 @@
 BASE = "right_two_times"
 REFUSED_BY = "strong scaling"
 MISCONCEPTION = "1/strong-is-weak"
-LONG = True
 
 
 def speedup_and_efficiency(times, weak):

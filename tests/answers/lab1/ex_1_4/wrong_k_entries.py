@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_arrays"
 REFUSED_BY = "a trace by hand"
 MISCONCEPTION = "1/order-is-not-t"
-LONG = True
 
 
 def where_is_w(trace):

@@ -2,8 +2,6 @@
 
 import torch
 
-LONG = True
-
 
 def look_up(state, unique):
     """(rows, place, known) of distinct keys."""

@@ -3,7 +3,6 @@
 BASE = "right_searched"
 REFUSED_BY = "push, then pull"
 MISCONCEPTION = "2/initial-by-place"
-LONG = True
 
 
 def look_up(state, unique):

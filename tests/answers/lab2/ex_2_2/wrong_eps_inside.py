@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "one push"
 MISCONCEPTION = "2/eps-inside-the-root"
-LONG = True
 
 
 def adagrad_rows(rows, state, keys, grads, lr=0.1, eps=1e-10):

@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "100 pushes, equal keys summed"
 MISCONCEPTION = "2/duplicates-one-by-one"
-LONG = True
 
 
 def adagrad_rows(rows, state, keys, grads, lr=0.1, eps=1e-10):

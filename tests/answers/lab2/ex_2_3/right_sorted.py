@@ -2,8 +2,6 @@
 
 import torch
 
-LONG = True
-
 
 def ftrl_rows(rows, state, keys, grads, alpha=0.1, beta=1.0, l1=0.0, l2=0.0):
     D = rows.shape[1]

@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "one push"
 MISCONCEPTION = "2/weights-of-all-rows"
-LONG = True
 
 
 def ftrl_rows(rows, state, keys, grads, alpha=0.1, beta=1.0, l1=0.0, l2=0.0):

@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "one push"
 MISCONCEPTION = "2/threshold-on-the-weight"
-LONG = True
 
 
 def weight(z, n, alpha, beta, l1, l2):

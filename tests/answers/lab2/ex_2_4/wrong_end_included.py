@@ -3,7 +3,6 @@
 BASE = "right_cut"
 REFUSED_BY = "within one shard"
 MISCONCEPTION = "2/range-past-its-end"
-LONG = True
 
 
 def pieces(bounds, lo, hi):

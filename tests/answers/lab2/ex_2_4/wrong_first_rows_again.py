@@ -3,7 +3,6 @@
 BASE = "right_cut"
 REFUSED_BY = "across shards"
 MISCONCEPTION = "2/wrong-slice-of-values"
-LONG = True
 
 
 def range_push(comm, bounds, lo, hi, vals):

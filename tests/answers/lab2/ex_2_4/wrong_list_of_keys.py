@@ -3,7 +3,6 @@
 BASE = "right_cut"
 REFUSED_BY = "bytes and letters"
 MISCONCEPTION = "2/list-of-keys"
-LONG = True
 
 
 def range_pull(comm, bounds, lo, hi, dim):

@@ -3,7 +3,6 @@
 BASE = "right_cut"
 REFUSED_BY = "within one shard"
 MISCONCEPTION = "2/answers-left-behind"
-LONG = True
 
 
 def range_push(comm, bounds, lo, hi, vals):

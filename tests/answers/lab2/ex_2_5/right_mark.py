@@ -1,7 +1,5 @@
 """A mark and a set above it; the worker wakes when the oldest letter is due."""
 
-LONG = True
-
 
 def is_new(seen, sender, incarnation, number):
     life, mark, above = seen.get(sender, (0, 0, set()))

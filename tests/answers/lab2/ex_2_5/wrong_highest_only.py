@@ -3,7 +3,6 @@
 BASE = "right_mark"
 REFUSED_BY = "copies and letters that overtake"
 MISCONCEPTION = "2/highest-number-only"
-LONG = True
 
 
 def is_new(seen, sender, incarnation, number):

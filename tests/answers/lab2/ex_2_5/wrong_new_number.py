@@ -3,7 +3,6 @@
 BASE = "right_mark"
 REFUSED_BY = "until it is acknowledged"
 MISCONCEPTION = "2/another-number-again"
-LONG = True
 
 
 def push_all(comm, server, incarnation, pushes, window, retry_s):

@@ -3,7 +3,6 @@
 BASE = "right_mark"
 REFUSED_BY = "a worker that starts again"
 MISCONCEPTION = "2/incarnation-ignored"
-LONG = True
 
 
 def is_new(seen, sender, incarnation, number):

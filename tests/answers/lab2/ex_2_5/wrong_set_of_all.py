@@ -3,7 +3,6 @@
 BASE = "right_mark"
 REFUSED_BY = "little memory"
 MISCONCEPTION = "2/remembers-everything"
-LONG = True
 
 
 def is_new(seen, sender, incarnation, number):

@@ -3,7 +3,6 @@
 BASE = "right_mark"
 REFUSED_BY = "no letter without need"
 MISCONCEPTION = "2/window-overrun"
-LONG = True
 
 
 def push_all(comm, server, incarnation, pushes, window, retry_s):

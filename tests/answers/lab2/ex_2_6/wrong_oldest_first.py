@@ -2,7 +2,6 @@
 
 REFUSED_BY = "a slow server holds up nobody"
 MISCONCEPTION = "2/oldest-first"
-LONG = True
 
 
 class Window:

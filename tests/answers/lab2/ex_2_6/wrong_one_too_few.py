@@ -2,7 +2,6 @@
 
 REFUSED_BY = "a full window, never more"
 MISCONCEPTION = "2/window-not-filled"
-LONG = True
 
 
 class Window:

@@ -2,7 +2,6 @@
 
 REFUSED_BY = "each answer to its request"
 MISCONCEPTION = "2/order-of-requests"
-LONG = True
 
 
 class Window:

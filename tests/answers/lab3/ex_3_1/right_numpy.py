@@ -2,8 +2,6 @@
 
 import numpy as np
 
-LONG = True
-
 
 def mixed(x):
     x = np.asarray(x).astype(np.uint64)

@@ -3,7 +3,6 @@
 BASE = "right_numpy"
 REFUSED_BY = "the same in every process"
 MISCONCEPTION = "3/hash-per-process"
-LONG = True
 
 
 def hash_owner(keys, num_servers):

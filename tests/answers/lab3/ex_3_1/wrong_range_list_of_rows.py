@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "ranges"
 MISCONCEPTION = "3/list-of-all-rows"
-LONG = True
 
 
 def range_owner(keys, num_rows, num_servers):

@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "ring: one comes"
 MISCONCEPTION = "3/modulo-moves-everything"
-LONG = True
 
 
 def ring_owner(keys, servers, points=128):

@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_numpy"
 REFUSED_BY = "ring: no server has too much"
 MISCONCEPTION = "3/one-point-a-server"
-LONG = True
 
 
 def ring_owner(keys, servers, points=128):

@@ -3,7 +3,6 @@
 BASE = "right_masks"
 REFUSED_BY = "messages and bytes"
 MISCONCEPTION = "3/empty-request"
-LONG = True
 
 
 def split(keys, owners):

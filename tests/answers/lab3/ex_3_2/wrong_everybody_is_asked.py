@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_masks"
 REFUSED_BY = "every key at its owner"
 MISCONCEPTION = "3/everything-to-everyone"
-LONG = True
 
 
 def split(keys, owners):

@@ -1,7 +1,5 @@
 """Every old with every new range."""
 
-LONG = True
-
 
 def movement_plan(old, new):
     plan = []

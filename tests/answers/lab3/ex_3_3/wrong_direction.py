@@ -3,7 +3,6 @@
 BASE = "right_pairs"
 REFUSED_BY = "every row at its new owner"
 MISCONCEPTION = "3/wrong-direction"
-LONG = True
 
 
 plan_of = movement_plan

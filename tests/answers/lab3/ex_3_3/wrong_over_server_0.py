@@ -3,7 +3,6 @@
 BASE = "right_pairs"
 REFUSED_BY = "only rows that must move"
 MISCONCEPTION = "3/by-a-third"
-LONG = True
 
 
 plan_of = movement_plan

@@ -3,7 +3,6 @@
 BASE = "right_pairs"
 REFUSED_BY = "one entry for each pair"
 MISCONCEPTION = "3/row-by-row"
-LONG = True
 
 
 plan_of = movement_plan

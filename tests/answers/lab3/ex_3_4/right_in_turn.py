@@ -2,8 +2,6 @@
 
 import numpy as np
 
-LONG = True
-
 
 def hottest(reads, h):
     keys, counts = np.unique(reads, return_counts=True)

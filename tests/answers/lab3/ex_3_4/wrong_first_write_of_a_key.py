@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_in_turn"
 REFUSED_BY = "writes at every copy"
 MISCONCEPTION = "3/duplicates-dropped"
-LONG = True
 
 
 def route_writes(keys, owners, hot, num_servers):

@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_in_turn"
 REFUSED_BY = "the busiest server, Zipf 1.1"
 MISCONCEPTION = "3/keys-for-load"
-LONG = True
 
 
 def route_reads(keys, owners, hot, num_servers):

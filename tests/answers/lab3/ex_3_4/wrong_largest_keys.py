@@ -5,7 +5,6 @@ import numpy as np
 BASE = "right_in_turn"
 REFUSED_BY = "the most read keys"
 MISCONCEPTION = "3/not-the-load"
-LONG = True
 
 
 def hottest(reads, h):

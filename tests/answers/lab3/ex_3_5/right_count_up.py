@@ -1,7 +1,5 @@
 """Tries one server more each time."""
 
-LONG = True
-
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):
     wire_s = 2 * 4 * P / bandwidth_Bps

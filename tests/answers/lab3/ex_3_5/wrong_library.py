@@ -5,7 +5,6 @@ from pslab.cost import server_step_s
 BASE = "right_count_up"
 REFUSED_BY = "four clusters"
 MISCONCEPTION = "all/forbidden"
-LONG = True
 
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):

@@ -3,7 +3,6 @@
 BASE = "right_count_up"
 REFUSED_BY = "four clusters"
 MISCONCEPTION = "3/numbers-for-bytes"
-LONG = True
 
 
 def how_many_servers(K, P, bandwidth_Bps, compute_s):

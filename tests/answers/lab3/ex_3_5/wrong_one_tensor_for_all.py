@@ -3,7 +3,6 @@
 BASE = "right_count_up"
 REFUSED_BY = "racks"
 MISCONCEPTION = "3/one-uplink-for-all"
-LONG = True
 
 
 def uplink_bytes(K, P, per_rack):

@@ -1,7 +1,5 @@
 """A dict of who has pushed in the open round."""
 
-LONG = True
-
 
 def bsp_server(comm, w, workers, rounds, lr):
     for r in range(rounds):

@@ -2,7 +2,6 @@
 
 REFUSED_BY = "late copies of a round before"
 MISCONCEPTION = "4/late-push-counted"
-LONG = True
 
 
 def bsp_server(comm, w, workers, rounds, lr):

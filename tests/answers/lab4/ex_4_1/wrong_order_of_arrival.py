@@ -2,7 +2,6 @@
 
 REFUSED_BY = "the same bits whoever comes first"
 MISCONCEPTION = "4/order-of-arrival"
-LONG = True
 
 
 def bsp_server(comm, w, workers, rounds, lr):

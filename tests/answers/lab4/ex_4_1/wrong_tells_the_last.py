@@ -2,7 +2,6 @@
 
 REFUSED_BY = "workers of different speed"
 MISCONCEPTION = "4/nobody-is-told"
-LONG = True
 
 
 def bsp_server(comm, w, workers, rounds, lr):

@@ -2,7 +2,6 @@
 
 REFUSED_BY = "each push is a step"
 MISCONCEPTION = "4/rows-before-the-step"
-LONG = True
 
 
 def asp_server(comm, w, workers, lr):

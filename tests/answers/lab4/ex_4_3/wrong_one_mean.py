@@ -3,7 +3,6 @@
 BASE = "right_counter"
 REFUSED_BY = "the mean of each worker"
 MISCONCEPTION = "4/one-mean-for-all"
-LONG = True
 
 
 def mean_staleness(trace):

@@ -3,7 +3,6 @@
 BASE = "right_counter"
 REFUSED_BY = "rests, reads ahead, bounds"
 MISCONCEPTION = "4/own-update-left-out"
-LONG = True
 
 
 def staleness(trace):

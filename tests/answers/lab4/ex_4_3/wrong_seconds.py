@@ -3,7 +3,6 @@
 BASE = "right_counter"
 REFUSED_BY = "the printed trace"
 MISCONCEPTION = "4/staleness-in-seconds"
-LONG = True
 
 
 def staleness(trace):

@@ -2,8 +2,6 @@
 
 import math
 
-LONG = True
-
 
 def stable_rate(tau, curvature):
     return 2 * math.sin(math.pi / (2 * (2 * tau + 1))) / curvature

@@ -4,7 +4,6 @@ import math
 
 REFUSED_BY = "six rates"
 MISCONCEPTION = "4/curvature-forgotten"
-LONG = True
 
 
 def stable_rate(tau, curvature):

@@ -4,7 +4,6 @@ import math
 
 REFUSED_BY = "six rates"
 MISCONCEPTION = "4/tau-off-by-one"
-LONG = True
 
 
 def stable_rate(tau, curvature):

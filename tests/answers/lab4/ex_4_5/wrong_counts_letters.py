@@ -2,7 +2,6 @@
 
 REFUSED_BY = "a worker that pushes twice"
 MISCONCEPTION = "4/letters-counted"
-LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

@@ -2,7 +2,6 @@
 
 REFUSED_BY = "late pushes"
 MISCONCEPTION = "4/late-push-counted"
-LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

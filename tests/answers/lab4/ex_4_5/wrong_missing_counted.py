@@ -2,7 +2,6 @@
 
 REFUSED_BY = "what was dropped"
 MISCONCEPTION = "4/missing-counted"
-LONG = True
 
 
 def backup_server(comm, w, workers, b, rounds, lr):

@@ -4,7 +4,6 @@ from statistics import median
 
 REFUSED_BY = "slow now and then"
 MISCONCEPTION = "4/transient-called-persistent"
-LONG = True
 
 
 def who_was_slow(trace):

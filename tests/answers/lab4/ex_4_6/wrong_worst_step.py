@@ -4,7 +4,6 @@ from statistics import median
 
 REFUSED_BY = "slow for good"
 MISCONCEPTION = "4/worst-single-step"
-LONG = True
 
 
 def who_was_slow(trace):

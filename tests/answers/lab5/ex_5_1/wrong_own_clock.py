@@ -2,7 +2,6 @@
 
 REFUSED_BY = "one decision at a time"
 MISCONCEPTION = "5/own-clock-counts"
-LONG = True
 
 
 def may_begin(commits, me, s):

@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "pulls of a hot row in 64 clocks"
 MISCONCEPTION = "5/kept-one-too-long"
-LONG = True
 
 
 class Cached(CachedRows):

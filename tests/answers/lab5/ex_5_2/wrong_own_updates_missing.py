@@ -3,7 +3,6 @@
 BASE = "right_dict"
 REFUSED_BY = "own updates at once"
 MISCONCEPTION = "5/own-updates-missing"
-LONG = True
 
 
 class Cached(CachedRows):

@@ -3,7 +3,6 @@
 BASE = "right_get"
 REFUSED_BY = "concurrent"
 MISCONCEPTION = "5/different-is-concurrent"
-LONG = True
 
 
 def concurrent(a, b):

@@ -3,7 +3,6 @@
 BASE = "right_get"
 REFUSED_BY = "what is held"
 MISCONCEPTION = "5/absent-is-no-excuse"
-LONG = True
 
 
 def holds(a, b):

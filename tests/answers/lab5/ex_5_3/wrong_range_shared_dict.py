@@ -3,7 +3,6 @@
 BASE = "right_get"
 REFUSED_BY = "ranges against a clock for each key"
 MISCONCEPTION = "5/shared-clock"
-LONG = True
 
 
 push_right = push_range

@@ -2,7 +2,6 @@
 
 REFUSED_BY = "one decision at a time"
 MISCONCEPTION = "5/waits-for-others"
-LONG = True
 
 
 def may_issue(finished, me, t, tau):

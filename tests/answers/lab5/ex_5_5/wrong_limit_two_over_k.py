@@ -3,7 +3,6 @@
 BASE = "right_arrays"
 REFUSED_BY = "the limit, tried on both sides"
 MISCONCEPTION = "5/centre-forgotten"
-LONG = True
 
 
 def alpha_limit(K):

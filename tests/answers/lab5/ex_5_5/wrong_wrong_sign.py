@@ -3,7 +3,6 @@
 BASE = "right_arrays"
 REFUSED_BY = "one exchange"
 MISCONCEPTION = "5/wrong-sign"
-LONG = True
 
 
 def easgd_step(locals_, centre, alpha):

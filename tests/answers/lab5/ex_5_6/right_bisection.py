@@ -1,7 +1,5 @@
 """Coarsely, then by bisection below the best."""
 
-LONG = True
-
 
 def choose_s(simulate, largest):
     times = {s: simulate(s)["to_target_ms"] for s in (0, 1, 2, 4, 8) if s <= largest}
