@@ -16,6 +16,7 @@ WORDS = ["--data", "movielens-100k", "--steps", "5", "--batch-size", "48", "--se
          "--picture", "picture.png"]
 
 
+@pytest.mark.long                       # two whole demos; what it shows is tested in parts in test_comm_torch_world.py
 def test_two_and_two_processes_train_what_the_process_world_trains(tmp_path, monkeypatch, capsys):
     write_movielens(tmp_path / "ml-100k", users=40, items=36, ratings=900)
     monkeypatch.setenv("PSLAB_DATA", str(tmp_path))
