@@ -19,7 +19,7 @@ from .dtypes import DTYPES, stored, values_of
 from .keys import is_ascending, sum_equal
 from .tables import TableConfig
 
-_STEP_BYTES = 1 << 18       # a step works in blocks of 256 KB, so that its scratch stays in cache
+_STEP_BYTES = 1 << 19       # a step works in blocks of 512 KB, so that its scratch stays in cache
 GIVEN_BYTES = 1 << 15       # letters longer than this are not sent behind their header
 _FILL_BYTES = 1 << 24       # first values are made so many bytes at a time
 
@@ -163,7 +163,7 @@ class Shard:
             if isinstance(at, range):
                 at = slice(at.start, at.stop)
             rows, state, in_place = self._load(at)
-            if not piece.flags.writeable:                   # it lies in the worker's memory
+            if rule.scratches and not piece.flags.writeable:        # it lies in the worker's memory
                 piece = piece.copy()
             rule.step(rows, piece, state, t)
             if not in_place:

@@ -259,9 +259,13 @@ class KVWorker:
         config = target.config
         keys = as_keys(keys, config.num_rows, config.name)
         vals = as_vals(vals, len(keys), config.dim, config.name, config.dtype)
-        if isinstance(keys, range):
-            return keys, vals, False
         in_kit = self.comm.shares_memory and vals.nbytes > GIVEN_BYTES and config.dtype == "float32"
+        if isinstance(keys, range):
+            if in_kit:                              # one copy instead of two: the server steps from it
+                copied = self._empty(vals.shape, vals.dtype)
+                np.copyto(copied, vals)
+                vals = copied
+            return keys, vals, in_kit
         in_order, sums = sum_equal(keys, vals, self._empty if in_kit else np.empty)
         return in_order, sums, in_kit and sums is not vals
 

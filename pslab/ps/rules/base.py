@@ -20,6 +20,7 @@ class Rule(ABC):
     """An update rule. `slots` is the number of arrays of state it keeps beside the rows, `state_names` their names."""
 
     slots: int = 0
+    scratches: bool = True                  # whether a step writes into its grads
 
     @property
     def state_names(self) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ class Rule(ABC):
 
     @abstractmethod
     def step(self, rows: np.ndarray, grads: np.ndarray, state: np.ndarray, t: int) -> None:
-        """One step for n distinct rows; grads is scratch afterwards.
+        """One step for n distinct rows; grads is scratch afterwards (read-only for a rule that says scratches = False).
 
         t counts from 1. In rounds (BSP) it is round + 1, the same on every server; else the number of steps that this
         server has taken in the table, so that it depends on how many servers there are.

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .base import Rule, check
 
 
@@ -18,13 +20,13 @@ class SGD(Rule):
     """row -= lr · grad, as torch.optim.SGD without momentum."""
 
     lr: float
+    scratches = False
 
     def __post_init__(self):
         check("lr", self.lr)
 
     def step(self, rows, grads, state, t):
-        grads *= self.lr
-        rows -= grads
+        rows -= grads * np.float32(self.lr)
 
 
 @dataclass(frozen=True)
