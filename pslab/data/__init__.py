@@ -13,6 +13,7 @@
     sparse.py      labelled sparse rows; libsvm.py reads them from a file as a stream; a9a.py: the data set
     ratings.py     MovieLens-100K as ratings, split u1
     digits.py      scikit-learn's handwritten digits
+    streams.py     ids in the order a table is asked for them: Zipf, MovieLens, text8 (text8.py), Criteo's columns
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K and a9a into the user's cache, when asked to
     sources.py     load(): one door to all of them
@@ -64,6 +65,12 @@ _WHERE = {
     "Pictures": "digits",
     "digit_data": "digits",
     "a9a_folder": "folders",
+    "IdStream": "streams",
+    "criteo_column": "streams",
+    "movielens_items": "streams",
+    "movielens_users": "streams",
+    "text8_words": "streams",
+    "zipf": "streams",
     "Partition": "feeding",
     "auc": "metrics",
     "log_loss": "metrics",
@@ -83,6 +90,7 @@ __all__ = [
     "DigitData",
     "FeatureSpec",
     "FetchError",
+    "IdStream",
     "JaggedTensor",
     "KeyedJaggedTensor",
     "LibsvmFile",
@@ -98,6 +106,7 @@ __all__ = [
     "cache_folder",
     "concat_batches",
     "criteo_click_log",
+    "criteo_column",
     "criteo_folder",
     "data_list",
     "digit_data",
@@ -108,11 +117,15 @@ __all__ = [
     "log_loss",
     "movielens_click_log",
     "movielens_folder",
+    "movielens_items",
+    "movielens_users",
     "normalised_entropy",
     "rating_data",
     "share_of",
     "sparse_data",
     "synthetic_click_log",
+    "text8_words",
+    "zipf",
 ]
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
@@ -147,6 +160,7 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     from pslab.data.ratings import RatingData, Ratings, rating_data
     from pslab.data.sources import load
     from pslab.data.sparse import SparseRows, share_of
+    from pslab.data.streams import IdStream, criteo_column, movielens_items, movielens_users, text8_words, zipf
     from pslab.data.synthetic import synthetic_click_log
 
 
