@@ -22,7 +22,15 @@
     crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
     choose        server, all-reduce or sparse all-gather for a group of parameters, with the reason
     accounting    the printed numbers of section 11.9, and the fair ones
+    terabyte      memory and bytes a step of a table that no machine holds; terabyte_popularity: which rows are asked
+                  for; terabyte_chapter: the printed numbers of section 11.7, and what they leave out;
+                  terabyte_choices: what a change does (exercise 11.7.1), replicate or shard (11.7.3)
+
+The terabyte's names are imported when first touched: they need NumPy, the others need nothing.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .accounting import Accounting119, accounting_11_9
 from .algorithms import (
@@ -96,6 +104,34 @@ from .server_time import (
 from .servers import ServerTraffic, colocated_servers, parameter_server, server_step_s, sparse_server
 from .strategies import STRATEGIES, PortSplit, StepBytes, strategy_port_bytes
 
+_WHERE = {
+    "EmbeddingStep": "terabyte",
+    "all_to_all_bytes": "terabyte",
+    "embedding_step": "terabyte",
+    "row_bytes": "terabyte",
+    "step_flop": "terabyte",
+    "table_bytes": "terabyte",
+    "Popularity": "terabyte_popularity",
+    "cache_hit_rate": "terabyte_popularity",
+    "chapter_popularity": "terabyte_popularity",
+    "lru_memory": "terabyte_popularity",
+    "popularity_of": "terabyte_popularity",
+    "zipf_popularity": "terabyte_popularity",
+    "CacheRow": "terabyte_chapter",
+    "LeftOut": "terabyte_chapter",
+    "chapter_designs": "terabyte_chapter",
+    "chapter_left_out": "terabyte_chapter",
+    "chapter_lookups": "terabyte_chapter",
+    "chapter_printed": "terabyte_chapter",
+    "chapter_step": "terabyte_chapter",
+    "chapter_table": "terabyte_chapter",
+    "Effect": "terabyte_choices",
+    "EmbeddingSpec": "terabyte_choices",
+    "ReplicaSpec": "terabyte_choices",
+    "effect": "terabyte_choices",
+    "replicate_wins": "terabyte_choices",
+}
+
 __all__ = [
     "ALL_REDUCES",
     "STRATEGIES",
@@ -103,13 +139,20 @@ __all__ = [
     "AlphaBeta",
     "Amdahl",
     "Best",
+    "CacheRow",
     "Choice",
+    "Effect",
+    "EmbeddingSpec",
+    "EmbeddingStep",
     "Fastest",
     "Fitted",
     "HierarchicalTraffic",
     "LeastServers",
+    "LeftOut",
+    "Popularity",
     "Port",
     "PortSplit",
+    "ReplicaSpec",
     "ServerTraffic",
     "StepBytes",
     "Traffic",
@@ -120,6 +163,7 @@ __all__ = [
     "all_reduce_on_racks_s",
     "all_reduce_s",
     "all_to_all",
+    "all_to_all_bytes",
     "alpha_beta_s",
     "amdahl_speedup",
     "best_all_reduce",
@@ -130,6 +174,14 @@ __all__ = [
     "broadcast",
     "broadcast_s",
     "bruck_all_gather",
+    "cache_hit_rate",
+    "chapter_designs",
+    "chapter_left_out",
+    "chapter_lookups",
+    "chapter_popularity",
+    "chapter_printed",
+    "chapter_step",
+    "chapter_table",
     "choose",
     "chunk_sizes",
     "chunked_ring_all_reduce",
@@ -139,6 +191,8 @@ __all__ = [
     "direct_all_gather",
     "direct_broadcast",
     "direct_reduce",
+    "effect",
+    "embedding_step",
     "fastest_all_reduce",
     "fastest_broadcast",
     "fastest_reduce",
@@ -152,30 +206,72 @@ __all__ = [
     "hierarchical_servers",
     "hierarchical_step_s",
     "least_servers",
+    "lru_memory",
     "one_bit_all_gather",
     "one_bit_message_bytes",
     "one_way_s",
     "pairwise_reduce_scatter",
     "parameter_server",
+    "popularity_of",
     "power_sgd_all_reduce",
     "processes_to_beat_one",
     "recursive_doubling_all_reduce",
     "reduce_s",
     "reduce_scatter_gather",
+    "replicate_wins",
     "ring_all_gather",
     "ring_all_reduce",
     "ring_from_bytes",
     "ring_reduce_scatter",
+    "row_bytes",
     "scatter",
     "scatter_all_gather",
     "server_step_s",
     "sparse_all_gather",
     "sparse_server",
+    "step_flop",
     "step_s",
     "strategy_port_bytes",
     "strong_scaling",
+    "table_bytes",
     "top_k_all_gather",
     "top_k_message_bytes",
     "uplink_bytes",
     "weak_scaling",
+    "zipf_popularity",
 ]
+
+if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
+    from .terabyte import EmbeddingStep, all_to_all_bytes, embedding_step, row_bytes, step_flop, table_bytes
+    from .terabyte_chapter import (
+        CacheRow,
+        LeftOut,
+        chapter_designs,
+        chapter_left_out,
+        chapter_lookups,
+        chapter_printed,
+        chapter_step,
+        chapter_table,
+    )
+    from .terabyte_choices import Effect, EmbeddingSpec, ReplicaSpec, effect, replicate_wins
+    from .terabyte_popularity import (
+        Popularity,
+        cache_hit_rate,
+        chapter_popularity,
+        lru_memory,
+        popularity_of,
+        zipf_popularity,
+    )
+
+
+def __getattr__(name: str):
+    """Import the file that holds `name` on first use (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'pslab.cost' has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
