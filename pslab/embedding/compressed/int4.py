@@ -1,18 +1,18 @@
 """Two values in a byte: 16 levels between the smallest and the largest value of a row (FBGEMM's fused 4-bit layout).
 
-    byte   0                  1            ...  D/2-1        D/2, D/2+1           D/2+2, D/2+3
-           q_1 ▏q_0           q_3 ▏q_2                       scale, float16 LE    bias, float16 LE    D/2 + 4 bytes a row
-        high 4 ▏ low 4 bits: the even column is the low nibble
+    byte   0              1              ...  D/2-1      D/2, D/2+1           D/2+2, D/2+3
+           q_1 | q_0      q_3 | q_2                      scale, float16 LE    bias, float16 LE       D/2 + 4 bytes a row
+           high 4 bits | low 4 bits: the even column is the low nibble
 
-    bias = fp16(min)    scale = fp16((max - bias) / 15)    q_j = round((x_j - bias) / scale) in 0..15    x_j ≈ bias + scale · q_j
+    bias = fp16(min)   scale = fp16((max - bias) / 15)   q_j = round((x_j - bias) / scale)   x_j ≈ bias + scale · q_j
 
-Two float16 numbers a row cost bytes less and an error more. Rounded to the nearest, |error| is at most
+Two numbers of float16 a row cost fewer bytes and more error. Rounded to the nearest level, |error| is at most
 
-    scale / 2 + |bias - min| + 15 · |scale - (max - bias) / 15|
+    scale / 2 + |bias - min| + |15 · scale - (max - bias)|
 
-where the two differences are half a unit of float16 each, 2^-11 of the number (2^-25 where it is below 2^-14). A constant
-row c has q = 15 and scale = fp16((c - fp16(c)) / 15): exact where float16 holds c, else right to 2^-22 · c. A row with
-max - min < 4e-7 has a scale below float16 and reads as its bias. Byte for byte torch.ops.quantized.embedding_bag_4bit_prepack.
+where float16 is right to 2^-11 of a number (2^-25 where that is below 2^-14). A constant row c has levels 15 and
+scale = fp16((c - fp16(c)) / 15): exact where float16 holds c, else right to 2^-22 · c. A row with max - min < 4e-7 has
+a scale below float16 and reads as its bias. Byte for byte what torch.ops.quantized.embedding_bag_4bit_prepack writes.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _ends(rows, outward: bool):
         bias = low.astype(np.float16)
         if outward:
             bias = np.where(bias > low, np.nextafter(bias, np.float16(-np.inf)), bias)
-        refuse_rows(~np.isfinite(bias), rows, "has a smallest value beyond float16 (65,504), which int4 rows keep it in")
+        refuse_rows(~np.isfinite(bias), rows, "has a smallest value beyond float16 (65,504), where int4 rows keep it")
         span = high - bias.astype(np.float32)
         scale = (span / np.float32(LEVELS)).astype(np.float16)
         if outward:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .rounding import Stochastic, as_rows, refuse_rows
+from .rounding import Stochastic, as_array, as_rows, refuse_rows
 
 LEVELS = 255
 EXTRA_BYTES = 8                     # a row's scale and bias
@@ -98,11 +98,8 @@ def _divided(above, scale) -> np.ndarray:
 
 def as_packed(packed, extra_bytes: int, what: str):
     """(array (n, width) uint8, function that gives back the kind that came in), or ValueError."""
-    import torch
-
-    tensor = isinstance(packed, torch.Tensor)
-    array = packed.detach().cpu().numpy() if tensor else np.asarray(packed)
+    array, give_back = as_array(packed)
     if array.ndim != 2 or array.dtype != np.uint8 or array.shape[1] <= extra_bytes:
         raise ValueError(f"packed has shape {list(array.shape)} and type {array.dtype}; uint8 of shape (n, more than "
                          f"{extra_bytes}) is needed ({what})")
-    return array, (torch.from_numpy if tensor else lambda rows: rows)
+    return array, give_back

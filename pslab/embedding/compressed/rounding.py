@@ -37,19 +37,27 @@ def check_seed(seed):
 
 def as_rows(rows, what: str):
     """(array (n, D) float32 of finite values, function that gives back the kind that came in), or ValueError."""
-    import torch
-
-    tensor = isinstance(rows, torch.Tensor)
-    array = rows.detach().cpu().numpy() if tensor else np.asarray(rows)
+    array, give_back = as_array(rows)
     if array.ndim != 2 or array.shape[1] < 1 or array.dtype.kind != "f":
-        raise ValueError(f"rows have shape {list(array.shape)} and type {array.dtype}; {what} rows are made of floating "
-                         f"point rows (n, D), D at least 1")
+        raise ValueError(f"rows have shape {list(array.shape)} and type {array.dtype}; {what} rows are made of rows of "
+                         f"floating point numbers (n, D), D at least 1")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
     finite = np.isfinite(array)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise ValueError(f"row {row} holds {array[row, column]} in column {column}; {what} rows have levels for finite "
-                         f"numbers only")
-    return np.ascontiguousarray(array, np.float32), (torch.from_numpy if tensor else lambda packed: packed)
+                         f"numbers of float32 only")
+    return array, give_back
+
+
+def as_array(given):
+    """(the array of an array or tensor, function that turns an array into what was given, on the same device)."""
+    import torch
+
+    if not isinstance(given, torch.Tensor):
+        return np.asarray(given), lambda array: array
+    return given.detach().cpu().numpy(), lambda array: torch.from_numpy(array).to(given.device)
 
 
 def refuse_rows(bad: np.ndarray, rows: np.ndarray, why: str) -> None:
