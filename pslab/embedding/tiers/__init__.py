@@ -1,0 +1,1 @@
+"""Tiers: a table of rows larger than memory, in a file or elsewhere, with the rows in use in fast memory."""
