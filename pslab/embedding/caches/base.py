@@ -234,6 +234,15 @@ class Cache:
             self._seen.add(id)
             self.compulsory += 1
 
+    def _count_misses(self, missed: np.ndarray, accesses: int, filled: int) -> None:
+        """Of so many accesses: the ids that missed, in order; `filled` of them took a free slot, or none at all."""
+        before = len(self._seen)
+        self._seen.update(np.unique(missed).tolist())
+        self.hits += accesses - len(missed)
+        self.misses += len(missed)
+        self.compulsory += len(self._seen) - before
+        self.evictions += len(missed) - filled
+
     def _check_room(self, distinct: dict, missing: list[int]) -> None:
         here = sum(id in self._slots for id in distinct)
         held = sum(id not in distinct for id in self._pins)

@@ -28,8 +28,8 @@ class CLOCK(Cache):
         ids = as_ids(ids)
         if self._pins:
             return super().access_all(ids)
-        slots, ring, bits, hand, seen = self._slots, self._ring, self._bits, self._hand, self._seen
-        capacity, missed, before, first_here = self.capacity, [], len(seen), len(slots)
+        slots, ring, bits, hand = self._slots, self._ring, self._bits, self._hand
+        capacity, missed, first_here = self.capacity, [], len(slots)
         for at, id in enumerate(ids.tolist()):
             if id in slots:
                 bits[slots[id]] = 1
@@ -47,12 +47,8 @@ class CLOCK(Cache):
             hand = hand + 1 if hand + 1 < capacity else 0
         hits = np.ones(len(ids), bool)
         hits[missed] = False
-        seen.update(ids[missed].tolist())
         self._hand = hand
-        self.hits += len(ids) - len(missed)
-        self.misses += len(missed)
-        self.compulsory += len(seen) - before
-        self.evictions += len(missed) - (len(slots) - first_here)
+        self._count_misses(ids[missed], len(ids), len(slots) - first_here)
         return hits
 
     def _hit(self, id):

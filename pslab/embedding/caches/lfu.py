@@ -35,8 +35,8 @@ class LFU(Cache):
         ids = as_ids(ids)
         if self._pins:
             return super().access_all(ids)
-        slots, uses, lines, seen, least = self._slots, self._uses, self._lines, self._seen, self._least
-        capacity, missed, before, first_here = self.capacity, [], len(seen), len(slots)
+        slots, uses, lines, least = self._slots, self._uses, self._lines, self._least
+        capacity, missed, first_here = self.capacity, [], len(slots)
         for at, id in enumerate(ids.tolist()):
             if id in slots:
                 count = uses[id]
@@ -65,12 +65,8 @@ class LFU(Cache):
                 lines[count] = OrderedDict.fromkeys((id,))
         hits = np.ones(len(ids), bool)
         hits[missed] = False
-        seen.update(ids[missed].tolist())
         self._least = least
-        self.hits += len(ids) - len(missed)
-        self.misses += len(missed)
-        self.compulsory += len(seen) - before
-        self.evictions += len(missed) - (len(slots) - first_here)
+        self._count_misses(ids[missed], len(ids), len(slots) - first_here)
         return hits
 
     def _hit(self, id):

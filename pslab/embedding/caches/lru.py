@@ -32,10 +32,11 @@ class InOrder(Cache):
         ids = as_ids(ids)
         if self._pins:
             return super().access_all(ids)
-        # 10 million accesses: local names, no method of ours in the loop; 0.2 µs instead of 0.9 µs each.
-        slots, capacity, seen = self._slots, self.capacity, self._seen
+        # 10 million accesses: local names, no method of ours in the loop; 0.3 µs instead of 1 µs each. Finding the
+        # hits of 2^18 ids at a time from where each was used before, in NumPy, took twice as long.
+        slots, capacity = self._slots, self.capacity
         refresh = slots.move_to_end if self.refreshes else None
-        oldest, missed, before = slots.popitem, [], len(seen)
+        oldest, missed = slots.popitem, []
         miss, here, first_here = missed.append, len(slots), len(slots)
         for at, id in enumerate(ids.tolist()):
             if id in slots:
@@ -50,11 +51,7 @@ class InOrder(Cache):
                     slots[id] = oldest(False)[1]
         hits = np.ones(len(ids), bool)
         hits[missed] = False
-        seen.update(ids[missed].tolist())
-        self.hits += len(ids) - len(missed)
-        self.misses += len(missed)
-        self.compulsory += len(seen) - before
-        self.evictions += len(missed) - (here - first_here)
+        self._count_misses(ids[missed], len(ids), here - first_here)
         return hits
 
     def _insert(self, id, slot):

@@ -34,11 +34,8 @@ class StaticTopK(Cache):
     def access_all(self, ids) -> np.ndarray:
         ids = as_ids(ids)
         hits = np.isin(ids, np.fromiter(self._slots, np.int64))
-        before = len(self._seen)
-        self._seen.update(np.unique(ids[~hits]).tolist())
-        self.hits += int(hits.sum())
-        self.misses += int((~hits).sum())
-        self.compulsory += len(self._seen) - before
+        missed = ids[~hits]
+        self._count_misses(missed, len(ids), len(missed))
         return hits
 
     def _hit(self, id):
