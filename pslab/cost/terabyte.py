@@ -73,6 +73,7 @@ class EmbeddingStep:
     pushed: float           # gradients that travel back: no cache makes them fewer
     row_bytes: float        # of one, on the wire
     key_bytes: float        # sent with each row that is asked for or pushed
+    remote_share: float = 1.0   # of rows that lie elsewhere; already in fetched and pushed
 
     @property
     def fetch_bytes(self) -> float:
@@ -130,7 +131,8 @@ def embedding_step(popularity: Popularity, *, capacity: float = 0, batch: int = 
     return EmbeddingStep(lookups=float(batch * lookups), unique=workers * unique,
                     fetched=workers * float(fetched) * remote_share,
                     pushed=workers * (unique if dedup else n) * remote_share,
-                    row_bytes=dim * wire_bytes_per_number + wire_bytes_per_row, key_bytes=key_bytes)
+                    row_bytes=dim * wire_bytes_per_number + wire_bytes_per_row, key_bytes=key_bytes,
+                    remote_share=remote_share)
 
 
 def staleness_of(consistency: str | float) -> float:
