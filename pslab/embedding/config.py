@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import torch
 
-POOLINGS = ("sum", "mean")
+POOLINGS = ("sum", "mean", "none")
 
 
 @dataclass(frozen=True)
 class EmbeddingBagConfig:
     """One table of `num_embeddings` rows of `embedding_dim` numbers, looked up by `feature_names`.
 
-    pooling joins the rows of a bag: "sum" or "mean"; an empty bag gives zeros either way. feature_names: by default the
-    table's own name. Names as in TorchRec.
+    pooling joins the rows of a bag: "sum" or "mean"; an empty bag gives zeros either way. "none" leaves them as they
+    are, for EmbeddingCollection. feature_names: by default the table's own name. Names as in TorchRec.
     """
 
     num_embeddings: int
@@ -67,11 +67,19 @@ class KeyedTensor:
         return f"KeyedTensor(keys={self.keys}, values {list(self.values.shape)})"
 
 
-def check_tables(tables: Sequence[EmbeddingBagConfig]) -> list[EmbeddingBagConfig]:
-    """The tables as a list; ValueError when empty, or when a table's or feature's name stands there twice."""
+def check_tables(tables: Sequence[EmbeddingBagConfig], pooled: bool = True) -> list[EmbeddingBagConfig]:
+    """The tables as a list; ValueError when empty, or when a table's or feature's name stands there twice.
+
+    pooled: whether the caller joins the rows of a bag; tables that say the contrary are refused.
+    """
     tables = list(tables)
     if not tables:
         raise ValueError("tables=[]; at least one EmbeddingBagConfig is needed")
+    for table in tables:
+        if (table.pooling != "none") != pooled:
+            raise ValueError(f"pooling={table.pooling!r} of table {table.name!r}; "
+                             + ("'sum' or 'mean' is needed here, 'none' is for EmbeddingCollection" if pooled else
+                                "'none' is needed here, pooled bags are for EmbeddingBagCollection"))
     for what, names in (("table name", [t.name for t in tables]),
                         ("feature", [f for t in tables for f in t.feature_names])):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -80,8 +88,19 @@ def check_tables(tables: Sequence[EmbeddingBagConfig]) -> list[EmbeddingBagConfi
     return tables
 
 
-def bags_of(features, feature: str, table: EmbeddingBagConfig):
-    """The bags of one feature, a JaggedTensor; ValueError when it is missing or holds an id that `table` has not."""
+def check_weighted(tables: Sequence[EmbeddingBagConfig], is_weighted: bool) -> bool:
+    """is_weighted; ValueError when it goes with a mean, which torch and TorchRec have no weights for either."""
+    means = [table.name for table in tables if table.pooling == "mean"]
+    if is_weighted and means:
+        raise ValueError(f"is_weighted=True with pooling='mean' of table {means[0]!r}; weights go with pooling='sum'")
+    return bool(is_weighted)
+
+
+def bags_of(features, feature: str, table: EmbeddingBagConfig, is_weighted: bool = False):
+    """The bags of one feature, a JaggedTensor; ValueError when it is missing, or holds an id that `table` has not.
+
+    is_weighted: ValueError without weights too. Otherwise weights are not looked at, as in TorchRec.
+    """
     try:
         bags = features[feature]
     except KeyError:
@@ -93,4 +112,6 @@ def bags_of(features, feature: str, table: EmbeddingBagConfig):
         if low < 0 or high >= table.num_embeddings:
             raise ValueError(f"feature {feature!r} holds id {low if low < 0 else high}; table {table.name!r} has "
                              f"rows 0..{table.num_embeddings - 1}")
+    if is_weighted and bags.weights is None:
+        raise ValueError(f"is_weighted=True, but feature {feature!r} comes without weights")
     return bags

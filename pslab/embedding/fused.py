@@ -37,10 +37,13 @@ class FusedTable:
         return range(self.first_key[place], self.first_key[place] + self.tables[place].num_embeddings)
 
 
-def fuse(tables: Sequence[EmbeddingBagConfig]) -> list[FusedTable]:
-    """One FusedTable per embedding_dim, in the order in which dimensions first occur."""
+def fuse(tables: Sequence[EmbeddingBagConfig], pooled: bool = True) -> list[FusedTable]:
+    """One FusedTable per embedding_dim, in the order in which dimensions first occur.
+
+    pooled: whether the tables' rows are joined by bags (see check_tables).
+    """
     by_dim: dict[int, list[EmbeddingBagConfig]] = {}
-    for table in check_tables(tables):
+    for table in check_tables(tables, pooled):
         by_dim.setdefault(table.embedding_dim, []).append(table)
     fused = []
     for dim, parts in by_dim.items():
