@@ -14,12 +14,23 @@ from importlib import import_module
 from . import int4, int8
 from .rounding import Stochastic
 
-_WHERE = {"CompressedBagCollection": "collection", "HashedEmbedding": "hashing", "Int4Rows": "packed", "Int8Rows": "packed", "MixedDimension": "mixed",
-          "PackedRows": "packed", "QuotientRemainder": "quotient_remainder", "collisions": "hashing",
-          "expected_rows_used": "hashing", "popularity_dims": "mixed", "stable_hash": "hashing"}
+_WHERE = {
+    "CompressedBagCollection": "collection",
+    "HashedEmbedding": "hashing",
+    "Int4Rows": "packed",
+    "Int8Rows": "packed",
+    "MixedDimension": "mixed",
+    "PackedRows": "packed",
+    "QuotientRemainder": "quotient_remainder",
+    "collisions": "hashing",
+    "expected_rows_used": "hashing",
+    "popularity_dims": "mixed",
+    "stable_hash": "hashing",
+}
 
-__all__ = ["CompressedBagCollection", "HashedEmbedding", "Int4Rows", "Int8Rows", "MixedDimension", "PackedRows", "QuotientRemainder",
-           "Stochastic", "collisions", "expected_rows_used", "int4", "int8", "popularity_dims", "stable_hash"]
+__all__ = ["CompressedBagCollection", "HashedEmbedding", "Int4Rows", "Int8Rows", "MixedDimension", "PackedRows",
+           "QuotientRemainder", "Stochastic", "collisions", "expected_rows_used", "int4", "int8", "popularity_dims",
+           "stable_hash"]
 
 
 def __getattr__(name: str):
