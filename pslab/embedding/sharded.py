@@ -1,4 +1,4 @@
-"""Embedding bags whose rows live on servers.
+"""Embedding bags whose rows live elsewhere: on servers, as drawn here, or on the ranks of a group (see `sharding`).
 
     forward    ids ──unique──> keys ──pull──> servers ──> rows (n, D) ──pool here──> (B, D) per feature
                   └─ inverse: which of the n rows each of the L lookups means ──┘
@@ -10,36 +10,68 @@ values for a pull, and the same for a push. Tables of one dimension are fused: o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pslab.ps import KVWorker
+from pslab.comm import Comm
+from pslab.ps import Init, KVWorker, Rule
 
 from .config import EmbeddingBagConfig, KeyedTensor, bags_of
-from .fused import FusedTable, fuse
+from .fused import FusedTable, default_init, fuse
+from .sharding import OverRanks, Sharding, plan_tables
 
 
 class ShardedEmbeddingBagCollection(nn.Module):
-    """As EmbeddingBagCollection, with rows pulled from servers in forward and gradients pushed to them in backward.
+    """As EmbeddingBagCollection, with the rows elsewhere: on the servers of `pslab.ps`, or on the ranks of a group.
 
-    backend: a KVWorker that knows the fused tables (`table_configs(tables, rule)`), as its servers do. The module has
-    no parameters: rows are updated by the servers' rule. Gradients are pushed as they are; a worker that wants them
-    weighted (local over global batch) weights its loss. Every `backward` pushes once, `clock()` is the caller's.
-    Features of the input that no table names are not looked at; a missing one is a ValueError.
+    tables    EmbeddingBagConfigs. The module has no parameters: every `backward` is one step of a rule where rows live.
+              Gradients are summed as they are; a worker that wants them weighted (local over global batch) weights its
+              loss. Features of the input that no table names are not looked at; a missing one is a ValueError.
+    backend   a KVWorker that knows the fused tables (`table_configs(tables, rule)`), as its servers do: rows are pulled
+              in forward, gradients pushed in backward, `clock()` is the caller's; no other argument is then given. Or a
+              Comm: the ranks share the rows among themselves, and all of them run forward and backward together, each
+              with its own batch; equal rows are summed in the order of the ranks, one step of the rule is taken.
+    plan      {table name: Sharding}; None: `plan_tables(tables, comm.world_size, rule)`
+    rule      of pslab.ps, e.g. SGD(0.1); t of its steps counts the backwards of this module
+    wire      of rows and gradients: "fp32", "fp16" or "int8", or a pair (rows, gradients), e.g. ("int8", "fp32")
+    dedup     True: distinct rows travel to the rank that pools them, best where batches repeat ids or bags hold few.
+              False: owners pool, and sums travel, one for each bag that is not empty at that owner: best where bags
+              hold many different ids. Bytes of both: pslab.embedding.sharding.dists
+    seed, init   of the first rows, as EmbeddingBagCollection draws them
+
+    With a Comm an id out of range is a ValueError on every rank, which names feature and table on the rank that brought
+    it; nothing has changed then, and the next batch may follow. Weights of bags get no gradient.
     """
 
-    def __init__(self, tables: Sequence[EmbeddingBagConfig], backend: KVWorker):
+    def __init__(self, tables: Sequence[EmbeddingBagConfig], backend: KVWorker | Comm,
+                 plan: Mapping[str, Sharding] | None = None, rule: Rule | None = None, wire="fp32", dedup: bool = True,
+                 *, seed: int = 0, init: Init | None = None):
         super().__init__()
         self.configs, self.fused, self.backend = list(tables), fuse(tables), backend
         self._feature_dims = [(feature, table.embedding_dim) for table in self.configs
                               for feature in table.feature_names]
+        self.over = None
+        if isinstance(backend, Comm):
+            if plan is None:
+                plan = plan_tables(tables, backend.world_size, rule)
+            init = default_init(seed) if init is None else init
+            self.over = OverRanks(self.configs, backend, plan, rule, wire, dedup, init)
+            return
+        for argument, value, default in (("plan", plan, None), ("rule", rule, None), ("wire", wire, "fp32"),
+                                         ("dedup", dedup, True), ("seed", seed, 0), ("init", init, None)):
+            if value != default:
+                raise ValueError(f"{argument}={value!r} belongs to a Comm; servers are told theirs by table_configs")
 
     def forward(self, features) -> KeyedTensor:
         """KeyedJaggedTensor of B rows -> KeyedTensor with values (B, sum of D), features in the order of the tables."""
+        dims = [dim for _, dim in self._feature_dims]
+        names = [feature for feature, _ in self._feature_dims]
+        if self.over is not None:
+            return KeyedTensor(names, dims, self.over.forward(features))
         lookups = [_Lookup(fused, features) for fused in self.fused]
         # Ask for all dimensions first, then wait: their ways to the servers overlap.
         pulls = [self.backend.pull(lookup.keys, table=lookup.table) for lookup in lookups]
@@ -51,16 +83,22 @@ class ShardedEmbeddingBagCollection(nn.Module):
             if lookup.divisor is not None:
                 bags = bags / lookup.divisor
             pooled.update(zip(lookup.features, bags.view(len(lookup.features), -1, lookup.dim)))
-        dims = [dim for _, dim in self._feature_dims]
-        names = [feature for feature, _ in self._feature_dims]
         return KeyedTensor(names, dims, torch.cat([pooled[name] for name in names], dim=1))
 
     def rows(self, table: str) -> torch.Tensor:
-        """All rows of one table, pulled: (R, D)."""
+        """All rows of one table: (R, D). Pulled from the servers; with a Comm all ranks ask together."""
+        if self.over is not None:
+            return self.over.rows(table)
         for fused in self.fused:
             if table in [part.name for part in fused.tables]:
                 return self.backend.wait(self.backend.pull(fused.keys(table), table=fused.name)).clone()
         raise ValueError(f"table={table!r}; there are {', '.join(config.name for config in self.configs)}")
+
+    def load_rows(self, table: str, rows: torch.Tensor) -> None:
+        """Set all rows of one table, (R, D), the same on every rank: each keeps its part. With a Comm only."""
+        if self.over is None:
+            raise ValueError("load_rows is for ranks that share the rows; servers are given theirs by KVWorker.init")
+        self.over.load_rows(table, rows)
 
 
 class _Lookup:
