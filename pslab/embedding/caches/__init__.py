@@ -21,10 +21,14 @@ Where a cache stands decides what it saves:
 """
 
 from .base import Batch, Cache, CacheStats
+from .belady import Belady
 from .clock import CLOCK
 from .fifo import FIFO
 from .lfu import LFU
+from .lookahead import LookAhead
 from .lru import LRU
+from .reuse import miss_curve, next_use, previous_use, stack_distances
 from .static import StaticTopK
 
-__all__ = ["CLOCK", "FIFO", "LFU", "LRU", "Batch", "Cache", "CacheStats", "StaticTopK"]
+__all__ = ["CLOCK", "FIFO", "LFU", "LRU", "Batch", "Belady", "Cache", "CacheStats", "LookAhead", "StaticTopK",
+           "miss_curve", "next_use", "previous_use", "stack_distances"]

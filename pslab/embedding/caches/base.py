@@ -79,14 +79,16 @@ class Cache:
     def access(self, id: int) -> bool:
         """Use one id: True when it was here. A miss loads it; ValueError when every row is pinned."""
         id = operator.index(id)
-        self._expect(id)
+        self._expect([id], whole=False)
         if id in self._slots:
+            self._begin([id], whole=False)
             self.hits += 1
             self._hit(id)
             return True
         admitted = self._admits(id)
         if admitted and len(self._slots) == self.capacity and len(self._pins) == self.capacity:
             raise ValueError(f"id {id} needs a slot, but all {self.capacity} rows of the cache are pinned; unpin some")
+        self._begin([id], whole=False)
         self._count_miss(id)
         if admitted:
             slot = len(self._slots)
@@ -121,7 +123,8 @@ class Cache:
         distinct = dict.fromkeys(order)
         missing = [id for id in distinct if id not in self._slots and self._admits(id)]
         self._check_room(distinct, missing)
-        self._expect_batch(order)
+        self._expect(order, whole=True)
+        self._begin(order, whole=True)
         gone = self._leave(max(0, len(self._slots) + len(missing) - self.capacity), self._pins.keys() | distinct.keys())
         self.evictions += len(gone)
         taken = len(self._slots) + len(gone)                # slots that were ever used
@@ -220,11 +223,11 @@ class Cache:
     def _pass(self, id: int) -> None:
         """An id that is not admitted was used."""
 
-    def _expect(self, id: int) -> None:
-        """Before an access: ValueError when the policy was told of another one."""
+    def _expect(self, ids: list[int], whole: bool) -> None:
+        """Before an access, or a (whole) batch: ValueError when the policy was told of other ids; changes nothing."""
 
-    def _expect_batch(self, order: list[int]) -> None:
-        """Before a batch: ValueError when the policy was told of another one."""
+    def _begin(self, ids: list[int], whole: bool) -> None:
+        """These ids, which were expected, are now used: `_hit`, `_insert` or `_pass` follow for each, in order."""
 
     # ---- helpers ---------------------------------------------------------------------------------------------------
 
