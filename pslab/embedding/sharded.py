@@ -41,15 +41,16 @@ class ShardedEmbeddingBagCollection(nn.Module):
     dedup     True: distinct rows travel to the rank that pools them, best where batches repeat ids or bags hold few.
               False: owners pool, and sums travel, one for each bag that is not empty at that owner: best where bags
               hold many different ids. Bytes of both: pslab.embedding.sharding.dists
+    is_weighted  as in EmbeddingBagCollection, but weights get no gradient: the rows are elsewhere
     seed, init   of the first rows, as EmbeddingBagCollection draws them
 
     With a Comm an id out of range is a ValueError on every rank, which names feature and table on the rank that brought
-    it; nothing has changed then, and the next batch may follow. Weights of bags get no gradient.
+    it; nothing has changed then, and the next batch may follow.
     """
 
     def __init__(self, tables: Sequence[EmbeddingBagConfig], backend: KVWorker | Comm,
                  plan: Mapping[str, Sharding] | None = None, rule: Rule | None = None, wire="fp32", dedup: bool = True,
-                 *, seed: int = 0, init: Init | None = None):
+                 *, is_weighted: bool = False, seed: int = 0, init: Init | None = None):
         super().__init__()
         self.configs, self.fused, self.backend = list(tables), fuse(tables), backend
         self._feature_dims = [(feature, table.embedding_dim) for table in self.configs
@@ -59,10 +60,11 @@ class ShardedEmbeddingBagCollection(nn.Module):
             if plan is None:
                 plan = plan_tables(tables, backend.world_size, rule)
             init = default_init(seed) if init is None else init
-            self.over = OverRanks(self.configs, backend, plan, rule, wire, dedup, init)
+            self.over = OverRanks(self.configs, backend, plan, rule, wire, dedup, is_weighted, init)
             return
         for argument, value, default in (("plan", plan, None), ("rule", rule, None), ("wire", wire, "fp32"),
-                                         ("dedup", dedup, True), ("seed", seed, 0), ("init", init, None)):
+                                         ("dedup", dedup, True), ("is_weighted", is_weighted, False), ("seed", seed, 0),
+                                         ("init", init, None)):
             if value != default:
                 raise ValueError(f"{argument}={value!r} belongs to a Comm; servers are told theirs by table_configs")
 

@@ -18,11 +18,11 @@ from pslab.collectives import all_gather, all_reduce
 from pslab.comm import Comm
 from pslab.ps import Init, Rule
 
-from ..config import EmbeddingBagConfig, check_tables
+from ..config import EmbeddingBagConfig, check_tables, check_weighted
 from .dists import input_dist, value_dist
 from .layout import Group, fused_keys, groups_of
 from .lookup import Bags, Lookup
-from .owner import Ask, Store
+from .owner import Ask, Store, joined
 from .plan import Sharding
 from .wire import wires
 
@@ -31,13 +31,14 @@ class OverRanks:
     """The stores of one rank, and the exchanges with the others; see ShardedEmbeddingBagCollection."""
 
     def __init__(self, tables: Sequence[EmbeddingBagConfig], comm: Comm, plan: Mapping[str, Sharding], rule: Rule,
-                 wire="fp32", dedup: bool = True, init: Init | None = None):
+                 wire="fp32", dedup: bool = True, is_weighted: bool = False, init: Init | None = None):
         if not isinstance(rule, Rule):
             raise ValueError(f"rule={rule!r}; with a Comm the owners update rows by a rule of pslab.ps, e.g. SGD(0.1)")
         if not isinstance(dedup, bool):
             raise ValueError(f"dedup={dedup!r}; True (distinct rows travel) or False (sums of bags) is needed")
         self.tables, self.comm, self.plan = check_tables(tables), comm, plan
         self.row_wire, self.gradient_wire = wires(wire)
+        self.is_weighted = check_weighted(self.tables, is_weighted)
         self.dedup, self.steps = dedup, 0
         self.groups = groups_of(self.tables, plan, comm.world_size)
         self.sharded = [group for group in self.groups if group.replica is None]
@@ -65,7 +66,7 @@ class OverRanks:
                                                            for lookup in batch.lookups])
         out = torch.empty(batch.rows, self.width)
         for lookup, units in zip(batch.lookups, received):
-            lookup.pool(_joined(units), out)
+            lookup.pool(joined(units), out)
         for group, lookup in batch.replicas:
             store = self.stores[id(group)]
             lookup.pool(store.lookup(lookup.asks[0]), out)
@@ -82,20 +83,21 @@ class OverRanks:
         received = self._exchange([[group[o] for group in grads] for o in range(K)], self.gradient_wire,
                                   [[batch.asked[r][g].units for r in range(K)] for g in range(len(self.sharded))])
         for g, group in enumerate(self.sharded):
-            self.stores[id(group)].step([asked[g] for asked in batch.asked], _joined(received[g]), self.steps)
+            self.stores[id(group)].step([asked[g] for asked in batch.asked], joined(received[g]), self.steps)
         for group, lookup in batch.replicas:
             self._step_replicas(group, lookup, lookup.unit_gradients(grad_out))
 
     def _ask(self, features) -> Batch:
         """input_dist, after which every rank has what it needs of this batch, or none has."""
         try:
-            bags = {id(group): Bags.of(group, features) for group in self.groups}
+            bags = {id(group): Bags.of(group, features, self.is_weighted) for group in self.groups}
         except ValueError as bad:
-            input_dist(self.comm, None, len(self.sharded), self.dedup, str(bad))
+            input_dist(self.comm, None, len(self.sharded), self.dedup, error=str(bad))
             raise
         lookups = [Lookup(group, bags[id(group)], self.dedup) for group in self.sharded]
         replicas = [(group, Lookup(group, bags[id(group)], True)) for group in self.groups if group.replica]
-        asked = input_dist(self.comm, [lookup.asks for lookup in lookups], len(self.sharded), self.dedup)
+        asked = input_dist(self.comm, [lookup.asks for lookup in lookups], len(self.sharded), self.dedup,
+                           self.is_weighted)
         return Batch(bags[id(self.groups[0])].batch, lookups, replicas, asked)
 
     def _exchange(self, parts: list[list[torch.Tensor]], wire, units: list[list[int]]) -> list[list[torch.Tensor]]:
@@ -141,7 +143,7 @@ class OverRanks:
                 whole.copy_(self.stores[id(group)].rows[parts[self.comm.rank][0].first:][:config.num_embeddings])
                 continue
             own = [self._of(group, part) for part in parts.get(self.comm.rank, ())]
-            for rank, rows in enumerate(all_gather(self.comm, _joined(own) if own else torch.empty(0, group.dim))):
+            for rank, rows in enumerate(all_gather(self.comm, joined(own) if own else torch.empty(0, group.dim))):
                 for part in parts.get(rank, ()):               # a rank has one shard of a table
                     lo, hi = part.shard.columns
                     whole[torch.from_numpy(part.ids()), lo:hi] = rows
@@ -196,9 +198,5 @@ class _Exchange(torch.autograd.Function):
         return torch.zeros(0), None, None
 
 
-def _joined(parts: list[torch.Tensor]) -> torch.Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
 def _flat(parts: list[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
-    return _joined(parts) if parts else torch.empty(0, dtype=dtype)
+    return joined(parts) if parts else torch.empty(0, dtype=dtype)

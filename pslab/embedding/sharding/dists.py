@@ -9,7 +9,7 @@ of its answer (dedup: u = n distinct rows; else the parts of bags at that owner 
 a row on its wire (4·D, 2·D, D + 8), all summed over the groups:
 
     ids         dedup   4·(1 + G) + 4·n
-                else    4·(2 + 2·G) + 4·n, + 4·u where a bag has several ids there, + 4·n with weights
+                else    4·(1 + 2·G) + 4·n, + 4·u where a bag has several ids there, + 4·n with weights
     rows        back from o to r: row·u
     gradients   row·u
 
@@ -30,7 +30,8 @@ from .owner import Ask
 _FINE = 0
 
 
-def input_dist(comm: Comm, asks: list[list[Ask]] | None, groups: int, dedup: bool, error: str = "") -> list[list[Ask]]:
+def input_dist(comm: Comm, asks: list[list[Ask]] | None, groups: int, dedup: bool, weighted: bool = False,
+               error: str = "") -> list[list[Ask]]:
     """asks[g][o]: what this rank wants of owner o in group g. Returns asked[r][g]: what rank r wants of this one.
 
     asks=None with an error: this rank has nothing to ask, as its batch is bad. ValueError on all ranks then.
@@ -38,7 +39,7 @@ def input_dist(comm: Comm, asks: list[list[Ask]] | None, groups: int, dedup: boo
     if asks is None:
         messages = [_failure(error)] * comm.world_size
     else:
-        messages = [_empty() if o == comm.rank else _packed([group[o] for group in asks], dedup)
+        messages = [_empty() if o == comm.rank else _packed([group[o] for group in asks])
                     for o in range(comm.world_size)]
     received = all_to_all(comm, messages)
     if asks is None:
@@ -46,7 +47,7 @@ def input_dist(comm: Comm, asks: list[list[Ask]] | None, groups: int, dedup: boo
     for rank, text in enumerate(map(_failed, received)):
         if text:
             raise ValueError(f"rank {rank} brought a batch that cannot be looked up: {text}")
-    return [[group[rank] for group in asks] if rank == comm.rank else _unpacked(message, groups, dedup)
+    return [[group[rank] for group in asks] if rank == comm.rank else _unpacked(message, groups, dedup, weighted)
             for rank, message in enumerate(received)]
 
 
@@ -58,39 +59,35 @@ def value_dist(comm: Comm, messages: list[torch.Tensor]) -> list[torch.Tensor]:
     return received
 
 
-def _packed(asks: list[Ask], dedup: bool) -> torch.Tensor:
+def _packed(asks: list[Ask]) -> torch.Tensor:
     """One int32 message; weights as the bits of their float32."""
-    if dedup:
-        return torch.cat([torch.tensor([_FINE, *(len(ask.ids) for ask in asks)], dtype=torch.int32),
-                          *(ask.ids for ask in asks)])
-    weighted = any(ask.weights is not None for ask in asks)
-    head = [_FINE, int(weighted), *(n for ask in asks for n in (len(ask.ids), ask.units))]
-    parts = [torch.tensor(head, dtype=torch.int32)]
+    pooled = any(ask.lengths is not None for ask in asks)
+    counts = [n for ask in asks for n in ((len(ask.ids), ask.units) if pooled else (len(ask.ids),))]
+    parts = [torch.tensor([_FINE, *counts], dtype=torch.int32)]
     for ask in asks:
         parts.append(ask.ids)
         if ask.units != len(ask.ids):                  # as many bags as ids: each has one, no need to say it
             parts.append(ask.lengths)
-        if weighted:
-            parts.append((torch.ones(len(ask.ids)) if ask.weights is None else ask.weights).view(torch.int32))
+        if ask.weights is not None:
+            parts.append(ask.weights.view(torch.int32))
     return torch.cat(parts)
 
 
-def _unpacked(message: torch.Tensor, groups: int, dedup: bool) -> list[Ask]:
+def _unpacked(message: torch.Tensor, groups: int, dedup: bool, weighted: bool) -> list[Ask]:
     if dedup:
-        counts = message[1:1 + groups].tolist()
-        return [Ask(ids) for ids in torch.split(message[1 + groups:], counts)]
-    head = message[:2 + 2 * groups].tolist()
-    asks, place = [], 2 + 2 * groups
+        return [Ask(ids) for ids in torch.split(message[1 + groups:], message[1:1 + groups].tolist())]
+    asks, place = [], 1 + 2 * groups
+    counts = message[1:place].tolist()
 
     def take(count: int) -> torch.Tensor:
         nonlocal place
         place += count
         return message[place - count:place]
 
-    for n, units in zip(head[2::2], head[3::2]):
+    for n, units in zip(counts[::2], counts[1::2]):
         ids = take(n)
         lengths = take(units) if units != n else torch.ones(n, dtype=torch.int32)
-        asks.append(Ask(ids, lengths, take(n).view(torch.float32) if head[1] else None))
+        asks.append(Ask(ids, lengths, take(n).view(torch.float32) if weighted else None))
     return asks
 
 

@@ -68,6 +68,11 @@ class Group:
     base: torch.Tensor | None = None
     whole: bool = False                                    # whether its slots are all of the output, in order
 
+    @property
+    def num_keys(self) -> int:
+        """Rows of all ranks; of one replica."""
+        return int(self.base[-1])
+
     def num_rows(self, rank: int) -> int:
         """Rows in the store of one rank."""
         return sum(part.shard.num_rows for part in self.parts.get(rank, ()))

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from ..config import bags_of
+from ..kernels import segments
 from .layout import Group
-from .owner import Ask, Distinct, bag_sums, offsets_of
+from .owner import Ask, bag_sums, offsets_of
+from .plan import MOST_ROWS
 
 
 @dataclass
@@ -35,26 +38,21 @@ class Bags:
     batch: int
 
     @classmethod
-    def of(cls, group: Group, features) -> Bags:
-        """ValueError, naming feature and table, for an id out of range or a missing feature."""
+    def of(cls, group: Group, features, is_weighted: bool = False) -> Bags:
+        """ValueError, naming feature and table, for an id out of range, a missing feature or missing weights."""
         keys, lengths, weights, is_mean = [], [], [], []
         for slot in group.slots:
-            bags = bags_of(features, slot.feature, slot.table)
+            bags = bags_of(features, slot.feature, slot.table, is_weighted)
             keys.append(slot.pieces.keys(bags.values))
             lengths.append(bags.lengths)
-            weights.append(weights_of(bags))
+            weights.append(bags.weights)
             is_mean.append(slot.table.pooling == "mean")
-        counts = [len(part) for part in keys]
         keys, joined, F = torch.cat(keys), torch.cat(lengths), len(lengths)
         B = len(lengths[0])
         out_bag = torch.arange(F * B).view(B, F).t().reshape(-1)
         if len(keys) != F * B or not bool((joined == 1).all()):
             out_bag = torch.repeat_interleave(out_bag, joined)
-        if all(part is None for part in weights):
-            joined_weights = None
-        else:
-            joined_weights = torch.cat([torch.ones(count) if part is None else part
-                                        for part, count in zip(weights, counts)])
+        joined_weights = torch.cat(weights).detach().to(torch.float32) if is_weighted else None
         divisor = None
         if any(is_mean):
             counts = joined.view(F, B).clamp(min=1).float()
@@ -70,16 +68,17 @@ class Lookup:
         (self._by_row if dedup else self._by_bag)()
 
     def _by_row(self) -> None:
-        bags = self.bags
-        distinct = Distinct(bags.keys)
-        inverse = distinct.inverse
-        self.keys, self.units = distinct.ids, len(distinct.ids)
-        self.cut = torch.searchsorted(distinct.ids, self.group.base).tolist()
-        self.cut[-1] = self.units
-        self._forward = (inverse, None, bags.weights)
-        self._backward = (bags.out_bag[distinct.order], distinct.starts,
-                          None if bags.weights is None else bags.weights[distinct.order])
-        self.asks = [Ask(ids) for ids in self._local(distinct.ids, self.cut)]
+        bags, group = self.bags, self.group
+        keys = bags.keys.to(torch.int32) if group.num_keys <= MOST_ROWS else bags.keys      # half the bytes to sort
+        distinct = segments(keys, torch.arange(len(keys), dtype=torch.int32))
+        order, starts = distinct.sources, distinct.starts
+        self.units = len(distinct.keys)
+        inverse = np.empty(len(keys), np.int32)
+        inverse[order.numpy()] = np.repeat(np.arange(self.units, dtype=np.int32), np.diff(starts.numpy()))
+        self.cut = np.searchsorted(distinct.keys, group.base.numpy()).tolist()
+        self._forward = (torch.from_numpy(inverse), None, bags.weights)
+        self._backward = (bags.out_bag[order], starts, None if bags.weights is None else bags.weights[order])
+        self.asks = [Ask(ids) for ids in self._local(torch.from_numpy(distinct.keys), self.cut)]
 
     def _by_bag(self) -> None:
         bags, base = self.bags, self.group.base
@@ -136,9 +135,3 @@ class Lookup:
             grads = grads / bags.divisor.transpose(0, 1)
         which, offsets, weights = self._backward
         return bag_sums(which, grads.reshape(-1, dim), offsets, weights)
-
-
-def weights_of(bags) -> torch.Tensor | None:
-    """(L,) float32 of a JaggedTensor that has weights, or None."""
-    weights = getattr(bags, "weights", None)
-    return None if weights is None else weights.detach().to(torch.float32)

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 
 from pslab.ps import Rule
 
+from ..kernels import segments, step_all, step_touched
+
 
 @dataclass
 class Ask:
@@ -39,70 +41,33 @@ class Store:
 
     def __init__(self, rows: torch.Tensor, rule: Rule):
         self.rows, self.rule, self.dim = rows, rule, rows.shape[1]
-        self.state = torch.from_numpy(rule.new_state(*rows.shape))
-        self.lookups = 0
+        self.state = rule.new_state(*rows.shape)
 
     def lookup(self, ask: Ask) -> torch.Tensor:
         """(units, D): the rows asked for, or their sums by bag."""
-        self.lookups += len(ask.ids)
         if ask.lengths is None:
             return self.rows.index_select(0, ask.ids)
         return bag_sums(ask.ids, self.rows, offsets_of(ask.lengths), ask.weights)
 
     def step(self, asks: list[Ask], grads: torch.Tensor, t: int) -> None:
-        """One step of the rule: grads (units of all asks, D), one ask after the other."""
-        asks = [ask for ask in asks if len(ask.ids)]
-        if not asks:
-            return
-        if len(asks) == 1 and asks[0].lengths is None:
-            self._apply(asks[0].ids.long(), grads, t)          # distinct ids, from one rank: nothing to sum
-            return
-        ids = torch.cat([ask.ids for ask in asks])
-        unit, weights = None, None
+        """One step of the rule: grads (units of all asks, D), one ask after the other; equal rows are summed first."""
+        ids = joined([ask.ids for ask in asks])
+        sources, weights = torch.arange(len(ids), dtype=torch.int32), None
         if asks[0].lengths is not None:
-            lengths = torch.cat([ask.lengths for ask in asks])
-            unit = torch.repeat_interleave(torch.arange(len(lengths), dtype=torch.int32), lengths)
-        if any(ask.weights is not None for ask in asks):
-            weights = torch.cat([torch.ones(len(ask.ids)) if ask.weights is None else ask.weights for ask in asks])
-        distinct = Distinct(ids)
-        self._apply(distinct.ids.long(), distinct.sums(grads, unit, weights), t)
-
-    def _apply(self, ids: torch.Tensor, grads: torch.Tensor, t: int) -> None:
-        rows = self.rows.index_select(0, ids)
-        state = self.state.index_select(1, ids)
-        self.rule.step(rows.numpy(), grads.numpy(), state.numpy(), t)
-        self.rows.index_copy_(0, ids, rows)
-        if len(state):
-            self.state.index_copy_(1, ids, state)
+            lengths = joined([ask.lengths for ask in asks])
+            sources = torch.repeat_interleave(torch.arange(len(lengths), dtype=torch.int32), lengths)
+        if asks[0].weights is not None:
+            weights = joined([ask.weights for ask in asks])
+        every_row = getattr(self.rule, "every_row", False)
+        if len(ids) == 0 and not (every_row and len(self.rows)):
+            return
+        step = step_all if every_row else step_touched
+        step(self.rows.numpy(), self.state, self.rule, t, segments(ids, sources, weights), grads)
 
 
-class Distinct:
-    """The different values of ids (L,): `ids` (n,) ascending, where each stands in `order`, and `inverse` (L,)."""
-
-    def __init__(self, ids: torch.Tensor):
-        ordered, self.order = torch.sort(ids, stable=True)
-        first = torch.ones(len(ids), dtype=torch.bool)
-        torch.ne(ordered[1:], ordered[:-1], out=first[1:])
-        starts = first.nonzero().view(-1)
-        self.ids = ordered[starts]
-        self.starts = torch.cat([starts, torch.tensor([len(ids)])])
-        self._first = first
-
-    @property
-    def inverse(self) -> torch.Tensor:
-        """(L,) int64: which of the distinct ids each of the given ones is."""
-        inverse = torch.empty_like(self.order)
-        inverse[self.order] = torch.cumsum(self._first, 0) - 1
-        return inverse
-
-    def sums(self, values: torch.Tensor, which: torch.Tensor | None = None,
-             weights: torch.Tensor | None = None) -> torch.Tensor:
-        """(n, D): for each distinct id the sum of weights[i]·values[which[i]] over its places i, in their order.
-
-        which=None: values[i].
-        """
-        source = self.order if which is None else which[self.order].to(self.order.dtype)
-        return bag_sums(source, values, self.starts, None if weights is None else weights[self.order])
+def joined(parts: list[torch.Tensor]) -> torch.Tensor:
+    """All parts in one tensor; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def bag_sums(ids: torch.Tensor, rows: torch.Tensor, offsets: torch.Tensor,
