@@ -10,13 +10,34 @@ Both begin with the same rows and give the same results, so that one can stand i
 from pslab.data import JaggedTensor, KeyedJaggedTensor
 
 from .bags import EmbeddingBagCollection, EmbeddingCollection
+from .compressed import (
+    CompressedBagCollection,
+    HashedEmbedding,
+    Int4Rows,
+    Int8Rows,
+    MixedDimension,
+    QuotientRemainder,
+    Stochastic,
+    collisions,
+    expected_rows_used,
+    int4,
+    int8,
+    popularity_dims,
+    stable_hash,
+)
 from .config import EmbeddingBagConfig, KeyedTensor
 from .fused import DEFAULT_INIT_SCALE, FusedTable, fuse, table_configs
 from .fused_bags import FusedEmbeddingBagCollection
+from .growing import GrowingTable
+from .growing_bag import GrowingBag
+from .growing_sights import CountMin, ExactSights
 from .row_rules import DenseAdam
 from .sharded import ShardedEmbeddingBagCollection
 from .sharding import Plan, Sharding, plan_tables
 
-__all__ = ["DEFAULT_INIT_SCALE", "DenseAdam", "EmbeddingBagCollection", "EmbeddingBagConfig", "EmbeddingCollection",
-           "FusedEmbeddingBagCollection", "FusedTable", "JaggedTensor", "KeyedJaggedTensor", "KeyedTensor",
-           "Plan", "ShardedEmbeddingBagCollection", "Sharding", "fuse", "plan_tables", "table_configs"]
+__all__ = ["DEFAULT_INIT_SCALE", "CompressedBagCollection", "CountMin", "DenseAdam", "EmbeddingBagCollection",
+           "EmbeddingBagConfig", "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable",
+           "GrowingBag", "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
+           "KeyedTensor", "MixedDimension", "Plan", "QuotientRemainder", "ShardedEmbeddingBagCollection", "Sharding",
+           "Stochastic", "collisions", "expected_rows_used", "fuse", "int4", "int8", "plan_tables", "popularity_dims",
+           "stable_hash", "table_configs"]

@@ -139,11 +139,16 @@ class GrowingTable:
             self.stats.dropped += int((~has).sum())
 
     def bytes(self) -> int:
-        """Bytes of the arrays of rows, the rule's state, ids, sights and times, places without a row included.
+        """Bytes of the rows there is room for so far, and of the default row."""
+        return self._slots.rows.nbytes + self.default_row.nbytes
 
-        Not in it: the dictionary from id to place, and what `sights` keeps.
-        """
-        return self._slots.nbytes + self.default_row.nbytes + self._default_state.nbytes
+    def state_bytes(self) -> int:
+        """Bytes of the rule's state beside them."""
+        return self._slots.state.nbytes + self._default_state.nbytes
+
+    def index_bytes(self) -> int:
+        """Bytes of id, sights and time of each row. Not in it: the dictionary from id to place, and `sights`."""
+        return self._slots.index_nbytes
 
     def state_dict(self) -> dict:
         """Everything, as arrays, ids ascending: what load_state_dict needs to go on exactly from here."""

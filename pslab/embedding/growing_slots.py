@@ -30,8 +30,8 @@ class Slots:
         return len(self.of)
 
     @property
-    def nbytes(self) -> int:
-        return sum(array.nbytes for array in (self._id, self._taken, self.counts, self.last, self.rows, self.state))
+    def index_nbytes(self) -> int:
+        return sum(array.nbytes for array in (self._id, self._taken, self.counts, self.last))
 
     def ids(self) -> np.ndarray:
         return np.array(sorted(self.of), np.int64)
@@ -99,8 +99,8 @@ class Slots:
         places = max(2 * have, len(self.of) + more)
         places = places if self._capacity is None else min(places, self._capacity)
         for name in ("_id", "_taken", "counts", "last"):
-            setattr(self, name, np.concatenate([getattr(self, name), np.zeros_like(getattr(self, name),
-                                                                                  shape=places - have)]))
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate([array, np.zeros(places - have, array.dtype)]))
         dim = self.rows.shape[1]
         self.rows = np.concatenate([self.rows, np.zeros((places - have, dim), np.float32)])
         self.state = np.concatenate([self.state, self._rule.new_state(places - have, dim)], axis=1)
