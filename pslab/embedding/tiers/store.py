@@ -53,6 +53,21 @@ class RowStore(ABC):
         if len(ids):
             self._write(ids, rows)
 
+    def peek(self, ids) -> np.ndarray:
+        """As read, for looking on: a cache does not take it for a use."""
+        return self.read(ids)
+
+    def tensor(self, ids):
+        """As read, a torch tensor where the rows lie: on the device of a DeviceStore, else on the CPU."""
+        import torch
+        return torch.from_numpy(self.read(ids))
+
+    def change(self, ids, function) -> None:
+        """Read the rows of ids (n,), distinct, call function(rows), which changes them in place, and write them."""
+        rows = self.read(ids)
+        function(rows)
+        self.write(ids, rows)
+
     def flush(self) -> None:
         """Return when all that was written lies where this store keeps it: for a file, on the disk."""
         self._check_open()
