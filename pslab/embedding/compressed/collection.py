@@ -39,16 +39,22 @@ class CompressedBagCollection(nn.Module):
                                  f"{table.embedding_dim}")
             if module.include_last_offset:
                 raise ValueError(f"the module of table {table.name!r} has include_last_offset; False is needed")
-        self.tables = nn.ModuleDict(dict(modules))
+        # With a prefix, as a ModuleDict refuses names of its own methods: "items" is a table that people have.
+        self._rows = nn.ModuleDict({f"table_{table.name}": modules[table.name] for table in self.configs})
+
+    @property
+    def tables(self) -> dict[str, nn.Module]:
+        """{table name: module}."""
+        return {table.name: self._rows[f"table_{table.name}"] for table in self.configs}
 
     def forward(self, features) -> KeyedTensor:
         """KeyedJaggedTensor of B rows -> KeyedTensor with values (B, sum of D), features in the order of the tables."""
-        keys, pooled = [], []
+        keys, pooled, modules = [], [], self.tables
         for table in self.configs:
             for feature in table.feature_names:
                 bags = bags_of(features, feature, table)
                 keys.append(feature)
-                pooled.append(self.tables[table.name](bags.values, bags.offsets[:-1]))
+                pooled.append(modules[table.name](bags.values, bags.offsets[:-1]))
         return KeyedTensor(keys, [part.shape[1] for part in pooled], torch.cat(pooled, dim=1))
 
     def step(self) -> int:
