@@ -52,6 +52,9 @@ class RowCache:
     def touch(self, places: np.ndarray, used: np.ndarray) -> None:
         self._used[places] = np.maximum(self._used[places], used)
 
+    def reserve(self, keys: np.ndarray) -> None:
+        """A pull of these keys begins. Here room is made when its rows land."""
+
     def put(self, keys: np.ndarray, rows: np.ndarray, state: np.ndarray, stamp: int, good: np.ndarray,
             used: np.ndarray) -> None:
         """Keep rows used at the moments `used`; new keys ascending, rows (n, dim), good (n,). A younger copy stays."""

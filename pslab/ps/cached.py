@@ -20,11 +20,18 @@ from __future__ import annotations
 import numpy as np
 
 from .cache import ALWAYS, NEVER, RowCache
+from .cache_policy import PolicyRows, check_policies, policy_of
 from .dtypes import stored, values_of
 from .pulls import PendingPull
 from .tables import TableConfig
 
 COUNTS = ("hits", "unasked", "unchanged", "misses", "saved_bytes")
+
+
+def caches_of(tables: dict, cache_rows: int, cache_policy=None) -> dict[str, CachedTable]:
+    """A worker's caches by table; none where cache_rows is 0. cache_policy: see cache_policy.py."""
+    check_policies(cache_rows, cache_policy, tables)
+    return {name: CachedTable(table.config, cache_rows, cache_policy) for name, table in tables.items() if cache_rows}
 
 
 class CachedTable:
@@ -35,12 +42,14 @@ class CachedTable:
     (stamps, bits and state included): below 0 where rows change faster than they are read again.
     """
 
-    def __init__(self, config: TableConfig, capacity: int):
+    def __init__(self, config: TableConfig, capacity: int, cache_policy=None):
         self.config, model = config, config.consistency
         self.steps_here = model.steps_on_copies
         most = capacity if config.num_rows is None else min(capacity, config.num_rows)
         self.width = config.rule.new_state(0, config.dim).shape[2]
-        self.cache = RowCache(most, config.dim, config.rule.slots if self.steps_here else 0, self.width, config.dtype)
+        sizes = config.dim, config.rule.slots if self.steps_here else 0, self.width, config.dtype
+        policy = policy_of(config.name, cache_policy, most)
+        self.cache = RowCache(most, *sizes) if policy is None else PolicyRows(policy, *sizes)
         self.counts = dict.fromkeys(COUNTS, 0)
         self._under_way: list[CachedPull] = []
 
@@ -56,6 +65,7 @@ class CachedTable:
         good[hit] = cache.good[places[hit]] >= clock
         stamps = np.full(len(keys), NEVER)
         stamps[hit] = cache.stamp[places[hit]]
+        cache.reserve(keys)
         pull = CachedPull(shape, keys, inverse, out, target, buffer, self, stamps, used, np.flatnonzero(~good))
         row_bytes = 8 + cache.rows.itemsize * self.config.dim
         self.counts["hits"] += len(hit)

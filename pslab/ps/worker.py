@@ -17,7 +17,7 @@ import torch
 
 from pslab.comm import Comm
 
-from .cached import CachedTable
+from .cached import caches_of
 from .filters import WorkerFilters
 from .inbox import Inbox
 from .keys import as_keys, as_vals, distinct, sum_equal, take_keys
@@ -37,8 +37,8 @@ class KVWorker:
 
     incarnation: rises when a worker starts again under its rank, so that letters of its former life are told from new
     ones; clock: the clock it goes on from then (servers refuse pushes of rounds that it had finished before).
-    cache_rows: of each table, how many rows are kept here, the most recently used (see cached.py). Pulls of a range go
-    past the cache.
+    cache_rows: of each table, how many rows are kept here (see cached.py); pulls of a range go past them. cache_policy:
+    who leaves, a function of the rows, or {table: one} (cache_policy.py); None: the least recently used.
     retry_s: None where no mail is lost or overtaken: processes, torch, a simulator without such faults (letters that
     come twice do no harm). Where it can be, give some round trips: what is unanswered after retry_s is sent again,
     then after 2, 4, ... 16 retry_s; the answer to clock() and goodbye() is waited for too, and TimeoutError says that a
@@ -53,8 +53,8 @@ class KVWorker:
     """
 
     def __init__(self, comm: Comm, servers: Sequence[int], tables: Sequence[TableConfig], incarnation: int = 0, *,
-                 clock: int = 0, cache_rows: int = 0, retry_s: float | None = None, window: int | None = None,
-                 recorder=None, filters=()):
+                 clock: int = 0, cache_rows: int = 0, cache_policy=None, retry_s: float | None = None,
+                 window: int | None = None, recorder=None, filters=()):
         self.comm, self.servers, self.incarnation = comm, list(servers), incarnation
         if not self.servers or len(set(self.servers)) != len(self.servers):
             raise ValueError(f"servers={self.servers}; at least one rank, each once, is needed")
@@ -68,8 +68,7 @@ class KVWorker:
         self._tables = {table.name: Table(number, table, table.partition.bind(table.num_rows, len(self.servers)))
                         for number, table in enumerate(check_tables(tables))}
         self._stats = {name: dict.fromkeys(COUNTS, 0) for name in self._tables}
-        self._caches = {name: CachedTable(table.config, cache_rows) for name, table in self._tables.items()
-                        if cache_rows}
+        self._caches = caches_of(self._tables, cache_rows, cache_policy)
         self._closed = False
         self._filters = WorkerFilters(comm, filters, [table.config for table in self._tables.values()],
                                       retry_s is not None, cache_rows)

@@ -4,11 +4,13 @@
     in cache    2  needed at 4        7  needed at 6        5  not as far as is known: it leaves first
 
 Who is needed last among the announced ids leaves, as with Belady; ids that are not announced leave before all others,
-of those the least recently used first. With all batches announced it evicts just what Belady's oracle evicts. With a
-shorter window it knows less: it never has fewer misses than Belady. With one of 0 batches it knows the rest of the
-batch in use. On streams of real batches its misses lie between those of Belady and LRU, but that is no law: `6 0 2 ...`
-in the tests is a stream on which a short window loses to LRU, having kept an id for a use that is near rather than one
-that is more often used.
+of those the least recently used first. With all batches announced it evicts just what Belady's oracle evicts; with a
+window of 0 batches it knows the rest of the batch in use.
+
+On any stream, with any window: misses of Belady <= misses of LookAhead <= misses of LRU. The second holds because
+whenever it has given up a row y that LRU still has, it has a row x in return that LRU gave up, and knows that x is used
+before y: so LRU misses x before y is missed here. (It gives up y rather than x only where x is announced to come
+before y, or where both are unknown and y is the older use; then LRU does not have y either.)
 """
 
 from __future__ import annotations
