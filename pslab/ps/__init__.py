@@ -7,7 +7,7 @@
 
 Read on: scheduler_cluster.py (a job from its roles), hierarchy.py (racks); consistency.py (BSP, SSP, ASP, ...) and
 clocks.py; history.py (a run, judged by its model); retry.py and dedup.py (letters that are lost or come twice);
-cache.py, cache_policy.py and cached.py (rows that a worker keeps); filters/ (fewer bytes); partition/ and regroup.py (servers that
+cache.py, cached.py, cache_policy.py (a worker's rows); filters/ (fewer bytes); partition/ and regroup.py (servers that
 come or go). Sources: Li et al., "Scaling Distributed Machine Learning with the Parameter Server" (OSDI 2014) for keys,
 ranges, servers and filters; Ho et al. (NIPS 2013) for SSP and reads by age.
 
