@@ -31,6 +31,8 @@ from .fused_bags import FusedEmbeddingBagCollection
 from .growing import GrowingTable
 from .growing_bag import GrowingBag
 from .growing_sights import CountMin, ExactSights
+from .measured import MeasuredStep, Scale, measure_step, measured_designs
+from .measured_exchange import RowExchange
 from .row_rules import DenseAdam
 from .sharded import ShardedEmbeddingBagCollection
 from .sharding import Plan, Sharding, plan_tables
@@ -38,6 +40,7 @@ from .sharding import Plan, Sharding, plan_tables
 __all__ = ["DEFAULT_INIT_SCALE", "CompressedBagCollection", "CountMin", "DenseAdam", "EmbeddingBagCollection",
            "EmbeddingBagConfig", "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable",
            "GrowingBag", "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
-           "KeyedTensor", "MixedDimension", "Plan", "QuotientRemainder", "ShardedEmbeddingBagCollection", "Sharding",
-           "Stochastic", "collisions", "expected_rows_used", "fuse", "int4", "int8", "plan_tables", "popularity_dims",
-           "stable_hash", "table_configs"]
+           "KeyedTensor", "MeasuredStep", "MixedDimension", "Plan", "QuotientRemainder", "RowExchange", "Scale",
+           "ShardedEmbeddingBagCollection", "Sharding", "Stochastic", "collisions", "expected_rows_used", "fuse",
+           "int4", "int8", "measure_step", "measured_designs", "plan_tables", "popularity_dims", "stable_hash",
+           "table_configs"]

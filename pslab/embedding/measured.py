@@ -22,11 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pslab.collectives import all_to_all
 from pslab.comm import SimWorld
 from pslab.cost import EmbeddingStep, embedding_step, zipf_popularity
 from pslab.data import zipf
 from pslab.ps import BSP, SGD, SSP, KVServer, KVWorker, TableConfig, serve
+
+from .measured_exchange import RowExchange
 
 DESIGNS = ("naive", "de-duplication alone", "both, reads of age s", "both, exact BSP")
 
@@ -130,8 +131,7 @@ def _count(world, design: str, scale: Scale, steps: int) -> np.ndarray:
     """(2,) bytes of rows to the workers and of gradients from them, in a run of `steps` steps."""
     if design in DESIGNS[:2]:
         run = world.run(_all_to_all_program, scale, steps, design != "naive")
-        counts = np.array(run.results).sum(0)               # ids that went out: of 8 bytes, tensors like the rows
-        rows = (run.ledger.total("vals") - 8 * counts) / 2
+        rows = (run.ledger.total("vals") - sum(run.results)) / 2    # ids are tensors as the rows are
         return np.array([rows, rows])
     run = world.run(_server_program, scale, steps, SSP(scale.staleness) if design == DESIGNS[2] else BSP())
     K = scale.workers
@@ -157,19 +157,12 @@ def _server_program(comm, scale: Scale, steps: int, consistency) -> None:
 
 
 def _all_to_all_program(comm, scale: Scale, steps: int, dedup: bool) -> int:
-    """Row r lies on rank r mod K. Gives how many ids this rank sent to others."""
-    K, sent = comm.world_size, 0
-    table = torch.zeros(len(range(comm.rank, scale.rows, K)), scale.dim)
+    """Gives the bytes of the ids that this rank sent to others."""
+    table = RowExchange(comm, np.zeros((scale.rows, scale.dim), np.float32), SGD(0.1), dedup=dedup)
     for ids in scale.ids(comm.rank, steps):
-        asked = np.unique(ids) if dedup else np.sort(ids)
-        asks = [torch.from_numpy(asked[asked % K == owner]) for owner in range(K)]
-        asked_of_me = all_to_all(comm, asks)
-        rows = all_to_all(comm, [table[ids_ // K] for ids_ in asked_of_me])
-        grads = all_to_all(comm, [torch.ones_like(part) for part in rows])
-        for ids_, part in zip(asked_of_me, grads):
-            table.index_add_(0, ids_ // K, part, alpha=-0.1)
-        sent += sum(len(ask) for ask in asks) - len(asks[comm.rank])
-    return sent
+        table.push(ids, np.ones_like(table.pull(ids)))
+        table.next_round()
+    return table.id_bytes
 
 
 def _scattered(ids: np.ndarray, rows: int) -> np.ndarray:
