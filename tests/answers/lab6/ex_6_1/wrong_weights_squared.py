@@ -1,0 +1,20 @@
+"""Weights the rows twice."""
+
+import torch
+
+REFUSED_BY = "weights"
+MISCONCEPTION = "6/wrong-bags"
+LONG = True
+
+
+def bag_forward(table, ids, offsets, weights=None, mode="sum"):
+    lengths = offsets[1:] - offsets[:-1]
+    B = len(lengths)
+    bag = torch.repeat_interleave(torch.arange(B), lengths)
+    rows = table[ids]
+    if weights is not None:
+        rows = rows * (weights**2)[:, None]
+    out = table.new_zeros(B, table.shape[1]).index_add_(0, bag, rows)
+    if mode == "mean":
+        out = out / lengths.clamp(min=1)[:, None]
+    return out

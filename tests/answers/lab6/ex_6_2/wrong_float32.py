@@ -1,0 +1,20 @@
+"""Makes its rows in float32."""
+
+import torch
+
+REFUSED_BY = "difference quotients in float64"
+MISCONCEPTION = "6/computed-in-float32"
+LONG = True
+
+
+def bag_backward(grad_out, ids, offsets, weights=None, mode="sum"):
+    lengths = offsets[1:] - offsets[:-1]
+    bag = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+    each = grad_out[bag]
+    if mode == "mean":
+        each = each / lengths.clamp(min=1)[bag][:, None]
+    if weights is not None:
+        each = each * weights[:, None]
+    unique, inverse = torch.unique(ids, return_inverse=True)
+    rows = torch.zeros(len(unique), grad_out.shape[1]).index_add_(0, inverse, each.float())
+    return unique, rows

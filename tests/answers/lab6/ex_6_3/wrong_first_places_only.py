@@ -1,0 +1,28 @@
+"""Fills the first place of each id and leaves zeros elsewhere."""
+
+import torch
+
+REFUSED_BY = "the case done by hand"
+MISCONCEPTION = "6/duplicates-not-put-back"
+LONG = True
+
+
+def dedup_lookup(comm, workers, cuts, ids, shard):
+    if comm.rank >= workers:
+        for w in range(workers):
+            asked = comm.recv(w)
+            comm.send(shard[asked - cuts[comm.rank - workers]], w)
+        return None
+    unique, inverse = torch.unique(ids, return_inverse=True)
+    edges = torch.searchsorted(unique, torch.tensor(cuts)).tolist()
+    sending = [comm.isend(unique[a:b], workers + s) for s, (a, b) in enumerate(zip(edges, edges[1:]))]
+    rows = torch.cat([comm.recv(workers + s) for s in range(len(cuts) - 1)])
+    for work in sending:
+        work.wait()
+    out = rows.new_zeros(len(ids), rows.shape[1])
+    places = torch.arange(len(ids)).flip(0)
+    first = torch.empty(len(unique), dtype=torch.int64)
+    for at, place in zip(inverse.flip(0).tolist(), places.tolist()):
+        first[at] = place
+    out[first] = rows
+    return out

@@ -1,0 +1,18 @@
+"""Assigns at equal places."""
+
+import torch
+
+BASE = "right_torch"
+REFUSED_BY = "dense Adam, equal ids summed"
+MISCONCEPTION = "6/last-duplicate-wins"
+LONG = True
+
+
+def dense_adam(rows, state, ids, grads, t, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-8):
+    m, v = state["m"], state["v"]
+    g = torch.zeros_like(rows)
+    for one, grad in zip(ids.tolist(), grads):
+        g[one] = grad
+    m.mul_(beta1).add_(g, alpha=1 - beta1)
+    v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+    rows -= lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)

@@ -1,0 +1,13 @@
+"""The bare difference."""
+
+import torch
+
+BASE = "right_short"
+REFUSED_BY = "how far from it"
+MISCONCEPTION = "6/difference-only"
+LONG = True
+
+
+def sigmas(counts, expected):
+    counts = torch.as_tensor(counts, dtype=torch.float64)
+    return float(counts.mean() - expected)

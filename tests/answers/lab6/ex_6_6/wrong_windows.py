@@ -1,0 +1,12 @@
+"""Overlapping windows."""
+
+import torch
+
+BASE = "right_short"
+REFUSED_BY = "rows of each batch"
+MISCONCEPTION = "6/windows-overlap"
+LONG = True
+
+
+def touched(stream, B):
+    return [len(torch.unique(stream[at:at + B])) for at in range(0, len(stream) - B + 1)]
