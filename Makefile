@@ -5,6 +5,7 @@
 # make notebooks   rebuild the chapters, solutions and labs whose text has changed; all: ARGS=--force
 # make site        build the web pages of the course into build/site
 # make lint        ruff, import rules, spelling
+# make torchrec    TorchRec for the CPU in an environment beside the other, for `pslab bench sharded`
 #
 # Needs Python 3.11 or newer and make. Another Python: make PYTHON=python3.12 demo
 # Options for the demo and the tests: make demo ARGS="--steps 200", make test ARGS="--stage unit"
@@ -16,7 +17,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lab notebooks site lint
+.PHONY: help setup demo test test-long lab notebooks site lint torchrec
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,3 +56,15 @@ site: $(STAMP)
 
 lint: $(STAMP)
 	@$(BIN)/python tests/run_all.py --stage lint $(ARGS)
+
+# TorchRec in an environment of its own on top of the other one, which stays as it is. --no-deps: TorchRec asks for the
+# build of FBGEMM that needs a GPU; what it needs besides is in the file.
+TORCHREC := .venv-torchrec
+torchrec: $(TORCHREC)/.installed
+
+$(TORCHREC)/.installed: $(STAMP) requirements/torchrec.txt
+	$(BIN)/python -m venv $(TORCHREC)
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(TORCHREC)/bin/python -c 'import site; print(site.getsitepackages()[0])')/of_the_course.pth
+	$(TORCHREC)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/torchrec.txt
+	$(TORCHREC)/bin/python -c 'import torchrec, fbgemm_gpu; print("TorchRec", torchrec.__version__, "is ready: $(BIN)/pslab bench sharded")'
+	@touch $@
