@@ -15,6 +15,7 @@ from .dtypes import DTYPES, stored, values_of
 from .growing import Growing
 from .id_index import IdIndex
 from .shard import Arena, Shard
+from .stored import StoredShard
 
 _MOST_IN_RANGE = 1 << 27        # rows of one range: a letter of a few bytes must not ask for all memory
 
@@ -128,4 +129,5 @@ class HashedShard(Shard):
 
 def make_shard(config, index: int, num_servers: int) -> Shard:
     """Server `index`'s shard of a table."""
-    return (Shard if config.num_rows is not None else HashedShard)(config, index, num_servers)
+    kind = HashedShard if config.num_rows is None else Shard if config.storage is None else StoredShard
+    return kind(config, index, num_servers)

@@ -47,6 +47,18 @@ class Holdings:
         for shard in self.shards:
             export.into_shard(shard, tensors)
 
+    def flush(self) -> None:
+        """Bring tables with a `storage` to its lowest tier: a file has their rows from then on."""
+        for shard in self.shards:
+            if shard.config.storage is not None:
+                shard.store.flush()
+
+    def close(self) -> None:
+        """Close the stores of tables with a `storage`, after the last request."""
+        for shard in self.shards:
+            if shard.config.storage is not None:
+                shard.store.close()
+
     def _shard(self, table: str) -> Shard:
         for shard in self.shards:
             if shard.config.name == table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,8 @@ class TableConfig:
     init: what rows are before the first push. A dense parameter is a table too: one row, or one row a matrix row.
     dtype: "float32", or "bfloat16": rows are kept and travel in half the bytes, rounded to nearest even after each
     step, which is computed in float32 as its state is.
+    storage: where a server keeps its rows and their state; None: in memory. Else a function (table, owned keys, index
+    of the server) -> store, as pslab.embedding.tiers.Storage is: stored.py. For float32 rows of a given number.
     """
 
     name: str
@@ -33,6 +36,7 @@ class TableConfig:
     partition: Partition = field(default_factory=RangePartition)
     init: Init = field(default_factory=Zeros)
     dtype: str = "float32"
+    storage: Callable | None = None
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
@@ -46,6 +50,10 @@ class TableConfig:
                 raise ValueError(f"table {self.name!r}: {argument}={value!r}; a whole number from 1{more} is needed")
         if self.dtype not in DTYPES:
             raise ValueError(f"table {self.name!r}: dtype={self.dtype!r}; allowed: {', '.join(map(repr, DTYPES))}")
+        if self.storage is not None and (not callable(self.storage) or self.dtype != "float32" or
+                                         self.num_rows is None):
+            raise ValueError(f"table {self.name!r}: storage={self.storage!r} with dtype={self.dtype!r} and num_rows="
+                             f"{self.num_rows}; a function, \"float32\" and a number of rows are needed")
         for argument, kind in (("rule", Rule), ("consistency", Consistency), ("partition", Partition), ("init", Init)):
             value = getattr(self, argument)
             if not isinstance(value, kind):

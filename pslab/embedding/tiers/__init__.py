@@ -11,14 +11,17 @@ Read on: store.py (what every tier can do), disk.py (what a kill leaves), tiered
 prefetch.py (rows of coming batches).
 """
 
+from .bags import TieredEmbeddingBagCollection
 from .device import DeviceStore
 from .disk import DiskStore
 from .layout import RowLayout
 from .memory import MemoryStore
 from .prefetch import Prefetcher
+from .remote import RemoteStore, ServerStore, serve_rows
+from .storage import Storage
 from .store import RowStore
 from .table import TieredTable
 from .tiered import TieredStore
 
-__all__ = ["DeviceStore", "DiskStore", "MemoryStore", "Prefetcher", "RowLayout", "RowStore", "TieredStore",
-           "TieredTable"]
+__all__ = ["DeviceStore", "DiskStore", "MemoryStore", "Prefetcher", "RemoteStore", "RowLayout", "RowStore",
+           "ServerStore", "Storage", "TieredEmbeddingBagCollection", "TieredStore", "TieredTable", "serve_rows"]

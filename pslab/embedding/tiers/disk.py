@@ -28,7 +28,7 @@ from .pending import Pending
 from .rawfile import RawFile, sync_folder
 from .store import RowStore, whole
 
-_READ_BYTES = 1 << 18       # rows are read in blocks of so many bytes
+_BLOCK_BYTES = 1 << 18      # rows are read and written in blocks of at most so many bytes
 
 
 class DiskStore(RowStore):
@@ -60,9 +60,10 @@ class DiskStore(RowStore):
             words = self._header.words
             self._checks = RowChecks(words)
             capacity = max(1, write_back_bytes // Pending.row_bytes(words))
-            self._pending = Pending(min(capacity, self.num_rows), words)
-            self.buffer_bytes = self._pending.nbytes + 2 * _READ_BYTES
-            self._batches, self._scratch = 0, max(1, _READ_BYTES // (8 * words))
+            block_bytes = min(_BLOCK_BYTES, write_back_bytes)
+            self._pending = Pending(min(capacity, self.num_rows), words, block_bytes)
+            self.buffer_bytes = self._pending.nbytes + 2 * block_bytes
+            self._batches, self._scratch = 0, max(1, block_bytes // (8 * words))
             self.read_calls = self.write_calls = 0
             self._recover()
         except BaseException:

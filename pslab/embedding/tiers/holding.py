@@ -4,9 +4,9 @@
     fetch(held)    the rows are read from `slow` without the lock, and then put into their slots
     drop(held)     the batch was used: its rows may leave
 
-Because the slots are given first, no second copy of a row could grow stale: whoever wants a row that
-is on its way waits for it, and a row that was written meanwhile has no slot to fill any more. Rows that leave for a held
-batch are handed to `slow` before their slots are given away, so that a later read finds them there.
+Because slots are given first, no second copy of a row could grow stale: whoever wants a row that is on its way waits
+for it, and a row that was written meanwhile has no slot to fill any more. Rows that leave for a held batch are handed
+to `slow` before their slots are given away, so that a later read finds them there.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ _BLOCK_BYTES = 1 << 18
 class Pending:
     """Up to `capacity` rows of `words` 8-byte words each."""
 
-    def __init__(self, capacity: int, words: int):
+    def __init__(self, capacity: int, words: int, block_bytes: int = _BLOCK_BYTES):
         self.capacity = capacity
         self._slots = np.empty((capacity, words), np.uint64)
         self.ids, self._places = np.empty(0, np.int64), np.empty(0, np.int64)
-        self._block = max(1, _BLOCK_BYTES // (8 * words))
+        self._block = max(1, block_bytes // (8 * words))
 
     @staticmethod
     def row_bytes(words: int) -> int:
@@ -33,7 +33,7 @@ class Pending:
     @property
     def nbytes(self) -> int:
         """RAM that it takes when it is full, with one block on its way out."""
-        return self.capacity * self.row_bytes(self._slots.shape[1]) + _BLOCK_BYTES
+        return self.capacity * self.row_bytes(self._slots.shape[1]) + self._block * 8 * self._slots.shape[1]
 
     def __len__(self) -> int:
         return len(self.ids)

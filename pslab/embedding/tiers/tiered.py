@@ -55,7 +55,11 @@ class TieredStore(Holding, RowStore):
         self.cache = SlotLRU(self.capacity, self.num_rows, 4 * self.width) if policy == "lru" else policy(self.capacity)
         if self.cache.capacity != self.capacity:
             raise ValueError(f"policy gave a cache of {self.cache.capacity} rows; {self.capacity} are needed")
-        self._id_of = np.full(self.capacity, -1, np.int64) if policy != "lru" else self.cache.id_of
+        if policy == "lru":
+            self._id_of = self.cache.id_of
+        else:
+            self._id_of, there = np.full(self.capacity, -1, np.int64), self.cache.ids()
+            self._id_of[self.cache.slots(there)] = there        # a fixed choice has its slots from the beginning
         self._dirty = np.zeros(self.capacity, bool)         # written since it came
         self._filled = np.zeros(self.capacity, bool)        # has its row; else it is still to be read
         self._stranded: tuple[np.ndarray, np.ndarray] | None = None     # left, but `slow` would not take them
