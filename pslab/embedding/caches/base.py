@@ -112,7 +112,7 @@ class Cache:
 
         ids (n,) in order, may repeat: the first appearance of one that is not here is a miss, all others are hits. Rows
         of the batch that are here stay, so the rows that leave are those that the policy would choose among the
-        others. After the call they may leave again, but for hold=True: then they stay pinned until `unpin(ids)`
+        others; free slots are filled first. After the call they may leave again, but for hold=True: then they stay pinned until `unpin(ids)`
         (each distinct id once), for a batch that is being fetched or not yet written back.
 
         ValueError, and nothing has changed, when the distinct ids and the pinned rows do not fit into the cache
@@ -128,7 +128,7 @@ class Cache:
         gone = self._leave(max(0, len(self._slots) + len(missing) - self.capacity), self._pins.keys() | distinct.keys())
         self.evictions += len(gone)
         taken = len(self._slots) + len(gone)                # slots that were ever used
-        free = [slot for _, slot in gone] + list(range(taken, taken + len(missing) - len(gone)))
+        free = [*range(taken, taken + len(missing) - len(gone)), *(slot for _, slot in gone)]
         waiting = dict(zip(missing, free))
         for id in order:
             slot = waiting.pop(id, None)

@@ -64,8 +64,9 @@ class CLOCK(Cache):
     def _leave(self, count, keep):
         gone, keep = [], set(keep)
         while len(gone) < count:
-            slot, id = self._hand, self._ring[self._hand]
-            if id in self._slots and id not in keep:    # not: pinned, or it left for this batch a round ago
+            slot = self._hand
+            id = self._ring[slot] if slot < len(self._ring) else None       # None: a slot that this batch fills
+            if id in self._slots and id not in keep:                        # not: pinned, or it left a round ago
                 if self._bits[slot]:
                     self._bits[slot] = 0
                 else:

@@ -51,7 +51,7 @@ class SlotLRU:
         self._pins[present] -= 1
         evicted = self.id_of[gone]
         self._slot_of[evicted] = GONE
-        new = np.concatenate([gone, np.arange(self._len, self._len + free)])
+        new = np.concatenate([np.arange(self._len, self._len + free), gone])
         loaded = ids[missed]
         self.compulsory += int(np.count_nonzero(slots[missed] == NEVER))
         slots[missed] = new
