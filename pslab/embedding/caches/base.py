@@ -112,8 +112,8 @@ class Cache:
 
         ids (n,) in order, may repeat: the first appearance of one that is not here is a miss, all others are hits. Rows
         of the batch that are here stay, so the rows that leave are those that the policy would choose among the
-        others; free slots are filled first. After the call they may leave again, but for hold=True: then they stay pinned until `unpin(ids)`
-        (each distinct id once), for a batch that is being fetched or not yet written back.
+        others; free slots are filled first. After the call they may leave again, but for hold=True: then they stay
+        pinned until `unpin(ids)` (each distinct id once), for a batch that is being fetched or not yet written back.
 
         ValueError, and nothing has changed, when the distinct ids and the pinned rows do not fit into the cache
         together.
