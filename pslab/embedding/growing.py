@@ -22,7 +22,7 @@ from pslab.ps import SGD, Init, Rule, Uniform
 
 from .compressed.bag import check_ids, check_update, check_whole, summed
 from .fused import DEFAULT_INIT_SCALE
-from .growing_sights import ExactSights
+from .growing_sights import CountMin, ExactSights
 from .growing_slots import Slots
 
 POLICIES = ("recency", "frequency", None)
@@ -75,6 +75,8 @@ class GrowingTable:
         for argument, value, kind in (("rule", self.rule, Rule), ("init", self.init, Init)):
             if not isinstance(value, kind):
                 raise ValueError(f"{argument}={value!r}; a {kind.__name__} of pslab.ps is needed")
+        if sights is not None and not isinstance(sights, (ExactSights, CountMin)):
+            raise ValueError(f"sights={sights!r}; ExactSights(), a CountMin or None is needed")
         self.sights = ExactSights() if sights is None else sights
         self._slots = Slots(dim, capacity, self.rule)
         self.default_row = np.zeros((1, dim), np.float32)

@@ -9,7 +9,8 @@
         ranks K .. K+S-1    servers, which also keep copies of their rows as the run goes on (watch.py)
     run_example(LogisticExample(), workers=1, servers=0)         one process that holds all rows: what to beat
 
-Read on: example.py (what an example is), run.py (the program of a rank), then any of the three.
+Read on: example.py (what an example is), run.py (the program of a rank), then any of the three; table_effects.py, what
+smaller embedding tables cost a model.
 """
 
 from .example import Example, Pace
@@ -20,8 +21,11 @@ from .mlp import MLPExample
 from .mode import mode_of, name_of
 from .result import ExampleResult, Point
 from .run import example_program, run_example
+from .table_effects import NAMES as TABLE_VARIANTS
+from .table_effects import TableEffect, TableEffects, table_effects
 
 EXAMPLES = {example.name: example for example in (LogisticExample, FactorisationExample, MLPExample)}
 
-__all__ = ["EXAMPLES", "Example", "ExampleResult", "FactorisationExample", "LocalTables", "LogisticExample",
-           "MLPExample", "Pace", "Point", "example_program", "l1_path", "mode_of", "name_of", "run_example"]
+__all__ = ["EXAMPLES", "TABLE_VARIANTS", "Example", "ExampleResult", "FactorisationExample", "LocalTables",
+           "LogisticExample", "MLPExample", "Pace", "Point", "TableEffect", "TableEffects", "example_program",
+           "l1_path", "mode_of", "name_of", "run_example", "table_effects"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -78,11 +79,14 @@ def table_effects(data: RatingData | ClickLog | None = None, *, variants: Iterab
     if unknown:
         raise ValueError(f"variants hold {unknown[0]!r}; allowed: {', '.join(map(repr, NAMES))}")
     ratings = isinstance(data, RatingData)
-    epochs, batch = epochs if epochs is not None else 4 if ratings else 1, batch or (1000 if ratings else 512)
+    default = (4, 1000, 0.1) if ratings else (1, 512, 0.05)
+    epochs, batch, lr = (value if given is None else given for given, value in zip((epochs, batch, lr), default))
+    if not isinstance(lr, Real) or not 0 < lr < float("inf"):
+        raise ValueError(f"lr={lr!r}; a finite number above 0 is needed")
     for argument, value in (("dim", dim), ("epochs", epochs), ("batch", batch)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{argument}={value!r}; a whole number from 1 is needed")
-    job = (_Ratings if ratings else _Clicks)(data, dim, epochs, batch, lr or (0.1 if ratings else 0.05), seed)
+    job = (_Ratings if ratings else _Clicks)(data, dim, epochs, batch, lr, seed)
     full = job.train(plain_table)
     results = [(FULL, job.bytes(full), job.scores(full))]
     for name in names:
@@ -91,9 +95,13 @@ def table_effects(data: RatingData | ClickLog | None = None, *, variants: Iterab
         model = job.packed(full, AFTERWARDS[name]) if name in AFTERWARDS else job.train(VARIANTS[name])
         results.append((name, job.bytes(model), job.scores(model)))
     _, whole, best = results[0]
-    rows = [TableEffect(name, size, size / whole, scores, {metric: float((scores[metric] - best[metric])
-            * (-1 if metric == "AUC" else 1)) for metric in scores}) for name, size, scores in results]
+    rows = [TableEffect(name, size, size / whole, scores, {metric: _worse(metric, scores[metric], best[metric])
+                                                           for metric in scores}) for name, size, scores in results]
     return TableEffects(rows, data.note, job.made)
+
+
+def _worse(metric: str, score: float, best: float) -> float:
+    return float(best - score if metric == "AUC" else score - best)
 
 
 class _Job:

@@ -11,8 +11,9 @@ Two numbers of float16 a row cost fewer bytes and more error. Rounded to the nea
     scale / 2 + |bias - min| + |15 · scale - (max - bias)|
 
 where float16 is right to 2^-11 of a number (2^-25 where that is below 2^-14). A constant row c has levels 15 and
-scale = fp16((c - fp16(c)) / 15): exact where float16 holds c, else right to 2^-22 · c. A row with max - min < 4e-7 has
-a scale below float16 and reads as its bias. Byte for byte what torch.ops.quantized.embedding_bag_4bit_prepack writes.
+scale = fp16((c - fp16(c)) / 15): exact where float16 holds c, else right to 2^-22 · |c| or 4.5e-7, what is more. A row
+with max - min < 4.4e-7 has a scale below float16 and reads as its bias. Byte for byte what
+torch.ops.quantized.embedding_bag_4bit_prepack writes.
 """
 
 from __future__ import annotations
