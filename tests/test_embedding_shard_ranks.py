@@ -48,7 +48,8 @@ def test_ranks_without_ids_and_without_rows():
             check_equal(run.results, alone(configs, batches))
 
 
-RULES = [(AdaGrad(0.1), lambda rows: torch.optim.Adagrad(rows, 0.1)), (SGD(0.1), lambda rows: torch.optim.SGD(rows, 0.1))]
+RULES = [(AdaGrad(0.1), lambda rows: torch.optim.Adagrad(rows, 0.1)),
+         (SGD(0.1), lambda rows: torch.optim.SGD(rows, 0.1))]
 
 
 @pytest.mark.parametrize(("rule", "make_optimizer"), RULES)
@@ -72,7 +73,7 @@ def _floats(comm, configs, plan, rule, dedup, init):
 def test_state_stays_with_its_row_on_whichever_rank_it_lies(rule):
     """Rules that torch has not: K ranks against one, whose rows are all in one store."""
     configs = tables(mean=None)
-    single = [{feature: sum((bags[feature] for bags in BATCHES), []) for feature in BATCHES[0]}]
+    single = [{feature: [bag for bags in BATCHES for bag in bags[feature]] for feature in BATCHES[0]}]
     one = SimWorld(1).run(_ones, configs, plan_of("table_wise", 1, configs), single, rule).results[0]
     for kind, more in KINDS[:3] + KINDS[5:]:
         run = SimWorld(3).run(_ones, configs, plan_of(kind, 3, configs, **more), BATCHES, rule)
@@ -135,12 +136,13 @@ def test_looking_up_without_gradients_steps_nothing():
         model = ShardedEmbeddingBagCollection(configs, comm, plan_of("row_wise", 2, configs), SGD(0.5), init=INIT)
         with torch.no_grad():
             out = model(kjt(BATCHES[comm.rank]))
-        return out.values.requires_grad, out["a2"], model.rows("a")
+        return out.values.requires_grad, out.values, {table.name: model.rows(table.name) for table in configs}
 
-    outs, rows = alone(configs, BATCHES[:2], steps=0)
-    for needs, _, found in SimWorld(2).run(program).results:
+    (outs, _), (_, first_rows) = (alone(configs, BATCHES[:2], steps=steps) for steps in (1, 0))
+    for rank, (needs, out, rows) in enumerate(SimWorld(2).run(program).results):
         assert not needs
-        assert torch.equal(found, rows["a"])
+        assert torch.equal(out, outs[0][rank])
+        assert all(torch.equal(rows[name], table) for name, table in first_rows.items())
 
 
 def test_shards_share_the_memory_of_a_table():
