@@ -76,16 +76,16 @@ class Popularity:
 
 
 @lru_cache(maxsize=64)
-def zipf_popularity(exponent: float, rows: int) -> Popularity:
+def zipf_popularity(exponent: float, rows: int, listed: int = LISTED) -> Popularity:
     """P(r) = (r + 1)^-a / Σ_{k=1..R} k^-a for r = 0..R-1; a = 0 is uniform.
 
-    The first 2^20 rows one by one; behind them sums are integrals of x^-a from half to half, relative error below
-    10⁻¹².
+    The first `listed` rows one by one; behind them sums are integrals of x^-a from half to half, relative error below
+    10⁻¹² with 2^20. Fewer are faster: with 2^14 sums over rows are still right to five digits.
     """
     if not 0 <= exponent < float("inf"):
         raise ValueError(f"exponent={exponent!r}; a finite number from 0 is needed")
     check_count("rows", rows, 1)
-    listed = min(rows, LISTED)
+    listed = min(rows, check_count("listed", listed, 1))
     head = np.arange(1, listed + 1, dtype=np.float64) ** -exponent
     edges = [listed]
     while edges[-1] < rows:

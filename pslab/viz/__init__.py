@@ -18,6 +18,9 @@
     viz.gantt({mode: lane})                 who computes and who waits under each mode, and when a target was reached
     viz.rounds(K, probability, slowdown, b) how long rounds take with stragglers and backup; with _widget: with controls
     viz.push_bytes(rows, dim)               bytes of a push and a pull with filters; with _widget: with controls
+    viz.terabyte(capacity, exponent, ...)   bytes of a step on two billion rows; with _widget: with controls
+    viz.budgets()                           the cost structure of such a table: memory, and what each lever saves
+    viz.cache_curves(streams)               hit rates of cache policies by capacity; cache_by_exponent: by the Zipf's
     viz.staleness(s, kind, slow, lr)        time to a target under stragglers, from runs; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
@@ -43,6 +46,9 @@ from .shards_ring import hash_ring, ring_shares
 from .spacetime import spacetime, table
 from .staleness import staleness, staleness_runs, staleness_widget
 from .style import LOOKS, STAGE_PX, bytes_unit, look_of, number, seconds_unit, sized, style, style_name, styled, type_pt
+from .terabyte import terabyte, terabyte_bytes, terabyte_widget
+from .terabyte_budgets import budgets, terabyte_budgets
+from .terabyte_caches import cache_by_exponent, cache_curves, cache_hit_rates
 from .timeline import timeline
 from .walk import ring_walk
 from .words import Note
@@ -58,9 +64,13 @@ __all__ = [
     "algorithms",
     "algorithms_widget",
     "bars",
+    "budgets",
     "busiest_link",
     "busiest_link_widget",
     "bytes_unit",
+    "cache_by_exponent",
+    "cache_curves",
+    "cache_hit_rates",
     "curve",
     "drawn_rounds",
     "duel",
@@ -101,6 +111,10 @@ __all__ = [
     "style_name",
     "styled",
     "table",
+    "terabyte",
+    "terabyte_budgets",
+    "terabyte_bytes",
+    "terabyte_widget",
     "timeline",
     "type_pt",
 ]
