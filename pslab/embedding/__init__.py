@@ -10,6 +10,19 @@ Both begin with the same rows and give the same results, so that one can stand i
 from pslab.data import JaggedTensor, KeyedJaggedTensor
 
 from .bags import EmbeddingBagCollection, EmbeddingCollection
+from .caches import (
+    CLOCK,
+    FIFO,
+    LFU,
+    LRU,
+    Belady,
+    Cache,
+    CacheStats,
+    LookAhead,
+    StaticTopK,
+    miss_curve,
+    stack_distances,
+)
 from .compressed import (
     CompressedBagCollection,
     HashedEmbedding,
@@ -37,10 +50,11 @@ from .row_rules import DenseAdam
 from .sharded import ShardedEmbeddingBagCollection
 from .sharding import Plan, Sharding, plan_tables
 
-__all__ = ["DEFAULT_INIT_SCALE", "CompressedBagCollection", "CountMin", "DenseAdam", "EmbeddingBagCollection",
-           "EmbeddingBagConfig", "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable",
-           "GrowingBag", "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
-           "KeyedTensor", "MeasuredStep", "MixedDimension", "Plan", "QuotientRemainder", "RowExchange", "Scale",
-           "ShardedEmbeddingBagCollection", "Sharding", "Stochastic", "collisions", "expected_rows_used", "fuse",
-           "int4", "int8", "measure_step", "measured_designs", "plan_tables", "popularity_dims", "stable_hash",
-           "table_configs"]
+__all__ = ["CLOCK", "DEFAULT_INIT_SCALE", "FIFO", "LFU", "LRU", "Belady", "Cache", "CacheStats",
+           "CompressedBagCollection", "CountMin", "DenseAdam", "EmbeddingBagCollection", "EmbeddingBagConfig",
+           "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable", "GrowingBag",
+           "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
+           "KeyedTensor", "LookAhead", "MeasuredStep", "MixedDimension", "Plan", "QuotientRemainder", "RowExchange",
+           "Scale", "ShardedEmbeddingBagCollection", "Sharding", "StaticTopK", "Stochastic", "collisions",
+           "expected_rows_used", "fuse", "int4", "int8", "measure_step", "measured_designs", "miss_curve",
+           "plan_tables", "popularity_dims", "stable_hash", "stack_distances", "table_configs"]
