@@ -56,6 +56,8 @@ TOUCHED_BELIEFS = {
     "6/last-batch-kept": lambda stream, B: [len(np.unique(stream[at:at + B])) for at in range(0, len(stream), B)],
     "6/once-only": lambda stream, B: [int((np.unique(stream[at:at + B], return_counts=True)[1] == 1).sum())
                                       for at in range(0, len(stream) - B + 1, B)],
+    "6/neighbours-only": lambda stream, B: [1 + int((np.diff(stream[at:at + B]) != 0).sum())
+                                            for at in range(0, len(stream) - B + 1, B)],
     "6/rows-so-far": lambda stream, B: [len(np.unique(stream[:at + B])) for at in range(0, len(stream) - B + 1, B)],
     "6/windows-overlap": lambda stream, B: [len(np.unique(stream[at:at + B])) for at in range(len(stream) - B + 1)],
 }
@@ -125,7 +127,7 @@ def expectations(cases_of):
 def distances(answers, case: Case) -> Verdict:
     """sigmas on counts: of independent draws within 3, of bursts far below."""
     p, B = zipf_shares(2_000, 1.1), 64
-    cases = [(np.array([3, 5, 4, 6]), 5.0, "counts 3, 5, 4, 6, expected 5")]
+    cases = [(np.array([3, 5, 4, 6, 7]), 6.0, "counts 3, 5, 4, 6, 7, expected 6")]
     cases += [(np.array(distinct(make(case.rng, p, 60 * B), B)), expectation(p, B), what)
               for make, what in ((drawn, "60 batches of 64, independent draws"), (bursts, "60 batches, in bursts"))]
     said = []
@@ -170,7 +172,7 @@ def _streams(rng):
 
 
 def _shares(rng):
-    yield np.array([0.5, 0.25, 0.25]), 2, "shares 1/2, 1/4, 1/4, B=2"
+    yield np.array([0.75, 0.125, 0.125]), 2, "shares 3/4, 1/8, 1/8, B=2"
     yield zipf_shares(1_000, 1.1), 256, "Zipf(1.1), 1,000 rows, B=256"
     yield zipf_shares(20_000, 0.8), 512, "Zipf(0.8), 20,000 rows, B=512"
 
@@ -197,8 +199,8 @@ TOUCHED = Exercise(
     goal="Count the different rows of each batch of B look-ups; say how many are expected where look-ups are "
          "independent draws with shares p; and how many standard errors (spread of the counts by the root of how many "
          "there are) lie between the mean count and the expectation.",
-    example="stream 3 1 3 3 2 2 7, B = 3: [2, 2], the seventh is no whole batch. p = [1/2, 1/4, 1/4], B = 2: 3/4 + "
-            "2·7/16 = 1.625. Counts 3, 5, 4, 6 and expected 5: -0.5 by a spread of 1.291 over 2, -0.775",
+    example="stream 3 1 3 3 2 2 7, B = 3: [2, 2], the seventh is no whole batch. p = [3/4, 1/8, 1/8], B = 2: "
+            "15/16 + 2·15/64 = 1.406. Counts 3, 5, 4, 6, 7, expected 6: -1 by a spread of 1.581 over root 5, -1.414",
     hints=(
         "A row with share p is missed by one draw with probability 1 - p. By B draws? And what, then, does it add to "
         "the expected number of different rows?",
@@ -214,6 +216,8 @@ TOUCHED = Exercise(
                       "pull the mean down."),
         Misconception("6/once-only", "You counted ids that occur exactly once; a row that occurs twice is touched, "
                       "too."),
+        Misconception("6/neighbours-only", "Only neighbours were compared; equal ids may stand anywhere in a batch, so "
+                      "sort them first, or take a set."),
         Misconception("6/rows-so-far", "The counts grow from batch to batch: begin anew with each batch."),
         Misconception("6/windows-overlap", "Your batches overlap; the second one begins where the first one ends."),
         Misconception("6/wrong-touched", "The counts are not those of the different ids of each batch."),

@@ -12,7 +12,7 @@ def dedup_lookup(comm, workers, cuts, ids, shard):
             asked = comm.recv(w)
             comm.send(shard[asked - cuts[comm.rank - workers]], w)
         return None
-    unique, inverse = torch.unique(ids, return_inverse=True)
+    unique = torch.unique(ids)
     edges = torch.searchsorted(unique, torch.tensor(cuts)).tolist()
     sending = [comm.isend(unique[a:b], workers + s) for s, (a, b) in enumerate(zip(edges, edges[1:]))]
     rows = torch.cat([comm.recv(workers + s) for s in range(len(cuts) - 1)])

@@ -4,7 +4,7 @@ import torch
 
 BASE = "right_torch"
 REFUSED_BY = "dense Adam, ids once each"
-MISCONCEPTION = "6/wrong-adam"
+MISCONCEPTION = "6/not-finite"
 LONG = True
 
 
@@ -13,5 +13,5 @@ def dense_adam(rows, state, ids, grads, t, lr=0.01, beta1=0.9, beta2=0.999, eps=
     g = torch.zeros_like(rows).index_add_(0, ids, grads)
     m.mul_(beta1).add_(g, alpha=1 - beta1)
     v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-    s = max(t - 1, 1e-9)
-    rows -= lr * (m / (1 - beta1**s)) / ((v / (1 - beta2**s)).sqrt() + eps)
+    t -= 1
+    rows -= lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps)
