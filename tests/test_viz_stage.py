@@ -39,6 +39,9 @@ PICTURES = {
     "bars": lambda: viz.bars(["dense", "sparse"], {"allreduce": [0.35, 89.6], "server": [1.6, 0.0168]}, unit="GB",
                              title="Busiest port", log=True),
     "busiest_link": lambda: viz.busiest_link(16, 4, 0.5),
+    "budgets": viz.budgets,
+    "cache_by_exponent": lambda: viz.cache_by_exponent(20, (0.6, 1.0, 1.4), 500, 2000),
+    "cache_curves": lambda: viz.cache_curves({"users": [1, 1, 2, 3, 1] * 40, "items": list(range(60)) * 3}),
     "curve": lambda: viz.curve(list(range(2, 65)), {"ring": [2 - 2 / k for k in range(2, 65)],
                                                     "server": [k / 9 for k in range(2, 65)]}, log="x", mark=(8, "here"),
                                xlabel="workers K (count)", ylabel="bytes (GB)", title="Bytes"),
@@ -61,6 +64,7 @@ PICTURES = {
     "spacetime": lambda: viz.spacetime(TRACE),
     "staleness": viz.staleness,
     "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
+    "terabyte": lambda: viz.terabyte(100_000, 1.05, True, 4),
     "timeline": lambda: viz.timeline(TRACE),
 }
 

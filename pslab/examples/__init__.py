@@ -9,6 +9,8 @@
         ranks K .. K+S-1    servers, which also keep copies of their rows as the run goes on (watch.py)
     run_example(LogisticExample(), workers=1, servers=0)         one process that holds all rows: what to beat
 
+    practical_result("movielens") ──> what de-duplication, a cache and int8 save of a recommender's bytes, and cost
+
 Read on: example.py (what an example is), run.py (the program of a rank), then any of the three; table_effects.py, what
 smaller embedding tables cost a model.
 """
@@ -19,6 +21,8 @@ from .local import LocalTables
 from .logistic import LogisticExample, l1_path
 from .mlp import MLPExample
 from .mode import mode_of, name_of
+from .practical import DesignResult, PracticalResult, practical_result
+from .practical_tasks import Setting
 from .result import ExampleResult, Point
 from .run import example_program, run_example
 from .table_effects import NAMES as TABLE_VARIANTS
@@ -26,6 +30,7 @@ from .table_effects import TableEffect, TableEffects, table_effects
 
 EXAMPLES = {example.name: example for example in (LogisticExample, FactorisationExample, MLPExample)}
 
-__all__ = ["EXAMPLES", "TABLE_VARIANTS", "Example", "ExampleResult", "FactorisationExample", "LocalTables",
-           "LogisticExample", "MLPExample", "Pace", "Point", "TableEffect", "TableEffects", "example_program",
-           "l1_path", "mode_of", "name_of", "run_example", "table_effects"]
+__all__ = ["EXAMPLES", "TABLE_VARIANTS", "DesignResult", "Example", "ExampleResult", "FactorisationExample",
+           "LocalTables", "LogisticExample", "MLPExample", "Pace", "Point", "PracticalResult", "Setting", "TableEffect",
+           "TableEffects", "example_program", "l1_path", "mode_of", "name_of", "practical_result", "run_example",
+           "table_effects"]

@@ -81,7 +81,7 @@ def cache_by_exponent(capacity: int = 200, exponents: Sequence[float] = (0.6, 0.
 
 
 def _rates(policy: str, ids: np.ndarray, capacities: list[int]) -> list[float]:
-    from pslab.embedding.caches import LFU, Belady, miss_curve   # here: torch comes with it, and few pictures need it
+    from pslab.embedding import LFU, Belady, miss_curve  # here: torch comes with it, and few pictures need it
 
     if policy == "LRU":
         misses = miss_curve(ids, max(capacities))
