@@ -61,8 +61,8 @@ def test_two_bad_batches_are_each_named_where_they_are():
 
     def program(comm):
         model = ShardedEmbeddingBagCollection(configs, comm, plan_of("row_wise", 3, configs), SGD(0.5))
+        bad = {"a": [[]], "a2": [[]], "b": [[]], "c": [[5 + comm.rank]]}
         with pytest.raises(ValueError) as error:
-            bad = {"a": [[]], "a2": [[]], "b": [[]], "c": [[5 + comm.rank]]}
             model(kjt(bad if comm.rank else BATCHES[0]))
         return str(error.value)
 

@@ -45,11 +45,11 @@ class OverRanks:
         self.width = sum(table.embedding_dim * len(table.feature_names) for table in self.tables)
         keys = fused_keys(self.tables)
         self.stores: dict[int, Store] = {}
+        self._kept = {id(group): torch.empty(0, group.dim) for group in self.sharded}
         for group in self.groups:
             rows = torch.empty(group.num_rows(comm.rank), group.dim)
             for part in group.parts.get(comm.rank, ()):
-                rows[part.first:part.first + part.shard.num_rows] = torch.from_numpy(
-                    part.first_rows(init, keys[part.table.name]))
+                part.draw(rows[part.first:part.first + part.shard.num_rows], init, *keys[part.table.name])
             self.stores[id(group)] = Store(rows, rule)
 
     def forward(self, features) -> torch.Tensor:
@@ -66,7 +66,7 @@ class OverRanks:
                                                            for lookup in batch.lookups])
         out = torch.empty(batch.rows, self.width)
         for lookup, units in zip(batch.lookups, received):
-            lookup.pool(joined(units), out)
+            lookup.pool(self._together(lookup.group, units), out)
         for group, lookup in batch.replicas:
             store = self.stores[id(group)]
             lookup.pool(store.lookup(lookup.asks[0]), out)
@@ -76,14 +76,15 @@ class OverRanks:
         """Gradients to the owners, and one step of the rule there."""
         self.steps += 1
         K = self.comm.world_size
-        grads = []
+        to_owners = []
         for lookup in batch.lookups:
             units = lookup.unit_gradients(grad_out)
-            grads.append([units[lo:hi] for lo, hi in zip(lookup.cut, lookup.cut[1:])])
-        received = self._exchange([[group[o] for group in grads] for o in range(K)], self.gradient_wire,
+            to_owners.append([units[lo:hi] for lo, hi in zip(lookup.cut, lookup.cut[1:])])
+        received = self._exchange([[group[o] for group in to_owners] for o in range(K)], self.gradient_wire,
                                   [[batch.asked[r][g].units for r in range(K)] for g in range(len(self.sharded))])
         for g, group in enumerate(self.sharded):
-            self.stores[id(group)].step([asked[g] for asked in batch.asked], joined(received[g]), self.steps)
+            grads = self._together(group, received[g])
+            self.stores[id(group)].step([asked[g] for asked in batch.asked], grads, self.steps)
         for group, lookup in batch.replicas:
             self._step_replicas(group, lookup, lookup.unit_gradients(grad_out))
 
@@ -120,6 +121,17 @@ class OverRanks:
                 result[g].append(wire.decode(message[place:place + size], self.sharded[g].dim))
                 place += size
         return result
+
+    def _together(self, group: Group, parts: list[torch.Tensor]) -> torch.Tensor:
+        """All parts (n, D) in one tensor: in memory that is kept, as fresh pages cost more than the copy."""
+        parts = [part for part in parts if len(part)]
+        if len(parts) == 1:
+            return parts[0]
+        size = sum(map(len, parts))
+        if len(self._kept[id(group)]) < size:
+            self._kept[id(group)] = torch.empty(size + size // 4, group.dim)
+        whole = self._kept[id(group)][:size]
+        return torch.cat(parts, out=whole) if parts else whole
 
     def _step_replicas(self, group: Group, lookup: Lookup, grads: torch.Tensor) -> None:
         store, ids = self.stores[id(group)], lookup.asks[0].ids

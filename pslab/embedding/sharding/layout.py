@@ -25,6 +25,9 @@ from ..fused import fuse
 from .plan import MOST_ROWS, Places, Shard, Sharding, check_plan
 
 
+_DRAWN = 1 << 14
+
+
 @dataclass
 class Slot:
     """What one feature looks up in one group: the columns that begin at `column` of the output."""
@@ -44,12 +47,13 @@ class Part:
     places: Places
     first: int
 
-    def first_rows(self, init: Init, fused: tuple[str, range]) -> np.ndarray:
-        """(num_rows, dim): what the rows of this shard begin with."""
-        name, keys = fused
-        lo, hi = self.shard.columns
-        rows = init.rows(self.ids() + keys.start, self.table.embedding_dim, name)
-        return rows if hi - lo == self.table.embedding_dim else rows[:, lo:hi]
+    def draw(self, rows: torch.Tensor, init: Init, fused: str, keys: range) -> None:
+        """Write the first values of this shard's rows into (num_rows, dim), some at a time."""
+        (first, last), (lo, hi) = self.shard.rows, self.shard.columns
+        for start in range(first, last, _DRAWN):
+            places = np.arange(start, min(start + _DRAWN, last))
+            drawn = init.rows(self.places.ids(places) + keys.start, self.table.embedding_dim, fused)
+            rows[start - first:start - first + len(places)] = torch.from_numpy(drawn[:, lo:hi])
 
     def ids(self) -> np.ndarray:
         """(num_rows,) int64: the ids of the local rows, in their order."""

@@ -26,7 +26,7 @@ class Bags:
 
     keys (L,) int64; lengths (F·B,) int64, feature-major; out_bag (L,) int64: the bag of each lookup where bag (f, b) is
     number b·F + f, the order of the output; weights (L,) or None; divisor (F, B, 1): ids of a bag where the pooling is
-    the mean, 1 elsewhere, or None.
+    the mean, 1 elsewhere, or None. single: every bag holds one id.
     """
 
     keys: torch.Tensor
@@ -34,6 +34,7 @@ class Bags:
     out_bag: torch.Tensor
     weights: torch.Tensor | None
     divisor: torch.Tensor | None
+    single: bool
     features: int
     batch: int
 
@@ -50,14 +51,15 @@ class Bags:
         keys, joined, F = torch.cat(keys), torch.cat(lengths), len(lengths)
         B = len(lengths[0])
         out_bag = torch.arange(F * B).view(B, F).t().reshape(-1)
-        if len(keys) != F * B or not bool((joined == 1).all()):
+        single = len(keys) == F * B and bool((joined == 1).all())
+        if not single:
             out_bag = torch.repeat_interleave(out_bag, joined)
         joined_weights = torch.cat(weights).detach().to(torch.float32) if is_weighted else None
         divisor = None
-        if any(is_mean):
+        if any(is_mean) and not single:
             counts = joined.view(F, B).clamp(min=1).float()
             divisor = torch.where(torch.tensor(is_mean)[:, None], counts, torch.ones(())).unsqueeze(2)
-        return cls(keys, joined, out_bag, joined_weights, divisor, F, B)
+        return cls(keys, joined, out_bag, joined_weights, divisor, single, F, B)
 
 
 class Lookup:
@@ -73,8 +75,8 @@ class Lookup:
         distinct = segments(keys, torch.arange(len(keys), dtype=torch.int32))
         order, starts = distinct.sources, distinct.starts
         self.units = len(distinct.keys)
-        inverse = np.empty(len(keys), np.int32)
-        inverse[order.numpy()] = np.repeat(np.arange(self.units, dtype=np.int32), np.diff(starts.numpy()))
+        inverse = np.empty(len(keys), np.int64)
+        inverse[order.numpy()] = np.repeat(np.arange(self.units), np.diff(starts.numpy()))
         self.cut = np.searchsorted(distinct.keys, group.base.numpy()).tolist()
         self._forward = (torch.from_numpy(inverse), None, bags.weights)
         self._backward = (bags.out_bag[order], starts, None if bags.weights is None else bags.weights[order])
@@ -113,6 +115,9 @@ class Lookup:
         """Write the bags into the group's columns of out (B, sum of D); units (n, D), in the order of the asks."""
         bags, (which, offsets, weights) = self.bags, self._forward
         F, B, dim = bags.features, bags.batch, self.group.dim
+        if bags.single and self.group.whole and weights is None and len(units):        # one pass, no sums to make
+            torch.index_select(units, 0, which.view(F, B).t().reshape(-1), out=out.view(F * B, dim))
+            return
         if offsets is None:
             offsets = offsets_of(bags.lengths)
         pooled = bag_sums(which, units, offsets, weights).view(F, B, dim)
