@@ -54,6 +54,7 @@ def terabyte(capacity: int = 5000, exponent: float | str = CHAPTER, dedup: bool 
                   markeredgecolor=INK, markeredgewidth=points(1.6), zorder=5)
         left.set_xscale("log")
         left.set_xticks([10, 1000, 100_000, 10_000_000], ["0", "1,000", "100,000", "10 million"])
+        left.minorticks_off()
         left.set_ylim(0, 1420)
         left.set_xlabel("cache of each worker (rows)")
         left.set_ylabel("rows to the workers (MB a step)")

@@ -62,8 +62,8 @@ def budgets(capacity: int = 5000, consistency: str | float = "stale") -> Picture
         for at, (before, after) in enumerate(zip(steps, steps[1:]), 1):     # what this lever took away
             right.barh([at], [before - after], 0.66, left=after, facecolor="none", edgecolor=SOFT, linestyle=":")
             right.texts[at].xy = (before, at)
-        left.set_title("memory: R · row")
-        right.set_title("wire: (1 − h) · B · L · row")
+        left.set_title("memory")
+        right.set_title("wire")
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(10.5))
     rows = [[budget, name, value] for budget, values in found.items() for name, value in values.items()]
     return Picture(figure, title, Table(["budget", "what", "amount"], rows))

@@ -50,7 +50,7 @@ def cache_curves(streams: Mapping[str, Sequence] | None = None, capacities: Sequ
         raise ValueError("streams is empty; at least one {name: ids} is needed")
     rows, most = [], len(streams)
     with styled():
-        figure, axes = new_figure(width_in=2.2 + 2.5 * most, height_in=3.0, columns=most, sharey=True, squeeze=False)
+        figure, axes = new_figure(width_in=2.2 + 2.5 * most, height_in=3.0, columns=most, squeeze=False)
         for panel, (name, ids) in zip(axes[0], streams.items()):
             rates = cache_hit_rates(np.asarray(ids)[:lookups], capacities)
             for policy, values in rates.items():
@@ -62,8 +62,8 @@ def cache_curves(streams: Mapping[str, Sequence] | None = None, capacities: Sequ
             panel.minorticks_off()
             panel.set_ylim(0, 1)
             panel.set_xlabel("capacity (rows)")
+            panel.set_ylabel("hit rate (share)")
             panel.set_title(name, fontsize=type_pt(9.5))
-        axes[0][0].set_ylabel("hit rate (share of lookups)")
         axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), labelcolor=INK)
     title = f"Hit rates of a cache on the first {lookups:,} lookups"
     return Picture(figure, title, Table(["stream", "policy", *(f"{c:,} rows" for c in capacities)], rows))
