@@ -64,12 +64,15 @@ class OverRanks:
                    for asked in batch.asked]
         received = self._exchange(answers, self.row_wire, [[ask.units for ask in lookup.asks]
                                                            for lookup in batch.lookups])
+        units = [(lookup, self._together(lookup.group, parts)) for lookup, parts in zip(batch.lookups, received)]
+        units += [(lookup, self.stores[id(group)].lookup(lookup.asks[0])) for group, lookup in batch.replicas]
+        if self.groups[0].whole:                               # one group is all of the output
+            lookup, rows = units[0]
+            return lookup.pool(rows).reshape(batch.rows, self.width), batch
         out = torch.empty(batch.rows, self.width)
-        for lookup, units in zip(batch.lookups, received):
-            lookup.pool(self._together(lookup.group, units), out)
-        for group, lookup in batch.replicas:
-            store = self.stores[id(group)]
-            lookup.pool(store.lookup(lookup.asks[0]), out)
+        for lookup, rows in units:
+            for slot, bags in zip(lookup.group.slots, lookup.pool(rows).unbind(1)):
+                out[:, slot.column:slot.column + lookup.group.dim] = bags
         return out, batch
 
     def send_back(self, grad_out: torch.Tensor, batch: Batch) -> None:

@@ -24,7 +24,6 @@ from ..config import EmbeddingBagConfig
 from ..fused import fuse
 from .plan import MOST_ROWS, Places, Shard, Sharding, check_plan
 
-
 _DRAWN = 1 << 14
 
 

@@ -111,23 +111,18 @@ class Lookup:
         base = self.group.base.tolist()
         return [(keys[lo:hi] - first).to(torch.int32) for lo, hi, first in zip(cut, cut[1:], base)]
 
-    def pool(self, units: torch.Tensor, out: torch.Tensor) -> None:
-        """Write the bags into the group's columns of out (B, sum of D); units (n, D), in the order of the asks."""
+    def pool(self, units: torch.Tensor) -> torch.Tensor:
+        """(B, F, D): the bags, of units (n, D) in the order of the asks."""
         bags, (which, offsets, weights) = self.bags, self._forward
         F, B, dim = bags.features, bags.batch, self.group.dim
-        if bags.single and self.group.whole and weights is None and len(units):        # one pass, no sums to make
-            torch.index_select(units, 0, which.view(F, B).t().reshape(-1), out=out.view(F * B, dim))
-            return
-        if offsets is None:
-            offsets = offsets_of(bags.lengths)
-        pooled = bag_sums(which, units, offsets, weights).view(F, B, dim)
+        if bags.single:                                # in the order of the output at once, which saves a copy of it
+            which, weights = (None if part is None else part.view(F, B).t().reshape(-1) for part in (which, weights))
+            return bag_sums(which, units, torch.arange(F * B + 1), weights).view(B, F, dim)
+        pooled = bag_sums(which, units, offsets_of(bags.lengths) if offsets is None else offsets, weights)
+        pooled = pooled.view(F, B, dim)
         if bags.divisor is not None:
             pooled = pooled / bags.divisor
-        if self.group.whole:
-            out.view(B, F, dim).copy_(pooled.transpose(0, 1))
-        else:
-            for slot, part in zip(self.group.slots, pooled):
-                out[:, slot.column:slot.column + dim] = part
+        return pooled.transpose(0, 1)
 
     def unit_gradients(self, grad_out: torch.Tensor) -> torch.Tensor:
         """(units, D): the gradient of each unit, of the gradient of the output (B, sum of D)."""

@@ -45,8 +45,8 @@ class Store:
 
     def lookup(self, ask: Ask) -> torch.Tensor:
         """(units, D): the rows asked for, or their sums by bag."""
-        if ask.lengths is None:
-            return self.rows.index_select(0, ask.ids)
+        if ask.lengths is None:                        # bags of one row: faster than index_select (it reads ahead)
+            return bag_sums(ask.ids, self.rows, torch.arange(len(ask.ids) + 1))
         return bag_sums(ask.ids, self.rows, offsets_of(ask.lengths), ask.weights)
 
     def step(self, asks: list[Ask], grads: torch.Tensor, t: int) -> None:
