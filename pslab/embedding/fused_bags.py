@@ -16,6 +16,7 @@ FBGEMM's exact optimizers do it, and as the servers of pslab.ps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,8 +29,10 @@ from pslab.ps import Init, Rule
 from .config import EmbeddingBagConfig, KeyedTensor, bags_of, check_weighted
 from .fused import FusedTable, default_init, fuse
 from .kernels import Segments, segments, step_all, step_touched
+from .large_pages import in_large_pages
 
 SORT_LOOKUPS = 1 << 16      # tables are sorted together up to so many lookups: the sort stays in the cache
+WEIGHT_LOOKUPS = 1 << 14    # gradients of weights are computed for so many lookups at a time
 
 
 class FusedEmbeddingBagCollection(nn.Module):
@@ -52,8 +55,8 @@ class FusedEmbeddingBagCollection(nn.Module):
         self.configs, self.fused, self.rule = list(tables), fuse(tables), rule
         self.is_weighted = check_weighted(self.configs, is_weighted)
         init = default_init(seed) if init is None else init
-        self._rows = [torch.from_numpy(init.rows(range(part.num_rows), part.dim, part.name)) for part in self.fused]
-        self._state = [torch.from_numpy(rule.new_state(part.num_rows, part.dim)) for part in self.fused]
+        self._rows = [in_large_pages(init.rows(range(part.num_rows), part.dim, part.name)) for part in self.fused]
+        self._state = [in_large_pages(rule.new_state(part.num_rows, part.dim)) for part in self.fused]
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.tables = nn.ModuleDict({table.name: nn.Module() for table in self.configs})
         self._name_parts()
@@ -96,19 +99,14 @@ class _Bags(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, anchor, weights, module, features):
-        lookups, end = {}, dict(zip(features.keys, features.offset_per_key[1:]))
-        out = torch.empty(features.stride, sum(part.stop - part.start for part in module._columns.values()))
-        for fused, rows in zip(module.fused, module._rows):
-            for table in fused.tables:
-                keys = fused.keys(table.name)
-                of_table = rows[keys.start:keys.stop]
-                for feature in table.feature_names:
-                    bags = bags_of(features, feature, table, module.is_weighted)
-                    own = None if weights is None else bags.weights.detach().to(torch.float32)
-                    out[:, module._columns[feature]] = F.embedding_bag(
-                        bags.values, of_table, bags.offsets, mode=table.pooling, include_last_offset=True,
-                        per_sample_weights=own)
-                    lookups[feature] = (bags.values, bags.lengths, own, end[feature])
+        lookups, ends = {}, dict(zip(features.keys, features.offset_per_key[1:]))
+        for table in module.configs:
+            for feature in table.feature_names:
+                bags = bags_of(features, feature, table, module.is_weighted)
+                own = None if weights is None else bags.weights.detach().to(torch.float32)
+                lookups[feature] = _Lookup(bags.values, bags.lengths, bags.offsets, own, ends[feature])
+        pooled = [_pooled(fused, rows, lookups, features.stride) for fused, rows in zip(module.fused, module._rows)]
+        out = pooled[0] if len(pooled) == 1 else _in_columns(module, pooled)
         ctx.module, ctx.lookups, ctx.steps, ctx.weights = module, lookups, int(module.steps), weights
         return out
 
@@ -127,6 +125,42 @@ class _Bags(torch.autograd.Function):
         return None, to_weights, None, None
 
 
+@dataclass(frozen=True)
+class _Lookup:
+    """The bags of one feature; `end`: where its ids end among those of all features."""
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    offsets: torch.Tensor
+    weights: torch.Tensor | None
+    end: int
+
+
+def _pooled(fused: FusedTable, rows: torch.Tensor, lookups: dict, num_bags: int) -> torch.Tensor:
+    """The pooled rows of a fused table's features side by side: (B, features · D)."""
+    found = [(lookups[feature], table, first) for table, first in zip(fused.tables, fused.first_key)
+             for feature in table.feature_names]
+    if all(len(one.ids) == num_bags and one.weights is None and one.lengths.numpy().all() for one, _, _ in found):
+        # One id in every bag: its row is the bag's sum and mean, and one gather writes the result where it belongs.
+        keys = torch.stack([one.ids + first for one, _, first in found], dim=1)
+        return rows.index_select(0, keys.view(-1)).view(num_bags, len(found) * fused.dim)
+    out = torch.empty(num_bags, len(found) * fused.dim)
+    for place, (one, table, first) in enumerate(found):
+        out[:, place * fused.dim:(place + 1) * fused.dim] = F.embedding_bag(
+            one.ids, rows[first:first + table.num_embeddings], one.offsets, mode=table.pooling,
+            include_last_offset=True, per_sample_weights=one.weights)
+    return out
+
+
+def _in_columns(module, pooled: list[torch.Tensor]) -> torch.Tensor:
+    """The results of several fused tables in the order of the configured ones."""
+    parts = {}
+    for fused, values in zip(module.fused, pooled):
+        names = [feature for table in fused.tables for feature in table.feature_names]
+        parts.update(zip(names, values.split(fused.dim, dim=1)))
+    return torch.cat([parts[feature] for feature in module._columns], dim=1)
+
+
 def _gradient_of_bags(module, fused: FusedTable, lookups: dict, grads: torch.Tensor) -> torch.Tensor:
     """The gradients of the fused table's bags, (B · features, D): row b·features + f; means divided by their ids."""
     features = [(feature, table) for table in fused.tables for feature in table.feature_names]
@@ -137,7 +171,7 @@ def _gradient_of_bags(module, fused: FusedTable, lookups: dict, grads: torch.Ten
         grads = grads.clone(memory_format=torch.contiguous_format)
     grads = grads.contiguous().view(len(grads), len(features), fused.dim)
     for place, feature in means:
-        grads[:, place] /= lookups[feature][1].clamp(min=1)[:, None]
+        grads[:, place] /= lookups[feature].lengths.clamp(min=1)[:, None]
     return grads.view(-1, fused.dim)
 
 
@@ -147,10 +181,10 @@ def _sorted_lookups(fused: FusedTable, lookups: dict, together: bool) -> Iterato
     parts, place, waiting = [], 0, 0
     for table, first in zip(fused.tables, fused.first_key):
         for feature in table.feature_names:
-            ids, lengths, weights, _ = lookups[feature]
-            bags = np.arange(place, place + num_features * len(lengths), num_features, dtype=np.int32)
-            parts.append((ids + first, np.repeat(bags, lengths.numpy()), weights))
-            place, waiting = place + 1, waiting + len(ids)
+            one = lookups[feature]
+            bags = np.arange(place, place + num_features * len(one.lengths), num_features, dtype=np.int32)
+            parts.append((one.ids + first, np.repeat(bags, one.lengths.numpy()), one.weights))
+            place, waiting = place + 1, waiting + len(one.ids)
         if waiting >= SORT_LOOKUPS and not together:
             yield _sorted(fused, parts)
             parts, waiting = [], 0
@@ -177,11 +211,10 @@ def _gradient_of_weights(ctx, grads: torch.Tensor) -> torch.Tensor:
     for fused, rows in zip(module.fused, module._rows):
         for table in fused.tables:
             for feature in table.feature_names:
-                ids, lengths, _, end = ctx.lookups[feature]
-                bags = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-                of_feature, keys = grads[:, module._columns[feature]], ids + fused.keys(table.name).start
-                for lo in range(0, len(ids), 1 << 14):
-                    part = slice(lo, lo + (1 << 14))
-                    first = end - len(ids) + lo
-                    out[first:first + len(ids[part])] = (of_feature[bags[part]] * rows[keys[part]]).sum(1)
+                one = ctx.lookups[feature]
+                bags = torch.repeat_interleave(torch.arange(len(one.lengths)), one.lengths)
+                of_feature, keys = grads[:, module._columns[feature]], one.ids + fused.keys(table.name).start
+                of_weights = out[one.end - len(one.ids):one.end]
+                for part in (slice(lo, lo + WEIGHT_LOOKUPS) for lo in range(0, len(keys), WEIGHT_LOOKUPS)):
+                    of_weights[part] = (of_feature[bags[part]] * rows[keys[part]]).sum(1)
     return out
