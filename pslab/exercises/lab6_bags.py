@@ -99,7 +99,7 @@ def mixing(b: Bags, slip: str = "") -> np.ndarray:
         for bag, end in enumerate(b.offsets[1:]):
             if end < len(b.ids):
                 M[bag, end] += weights[end]
-    if slip == "empty-borrows":
+    if slip == "empty-borrows" and len(b.ids):
         for bag in np.flatnonzero(n == 0):
             M[bag, min(b.offsets[bag], len(b.ids) - 1)] = 1
     if slip == "once":
@@ -108,7 +108,7 @@ def mixing(b: Bags, slip: str = "") -> np.ndarray:
             _, first = np.unique(b.ids[mine], return_index=True)
             M[bag, np.delete(mine, first)] = 0
     if slip == "last-bag":
-        M[-1 if n[-1] else np.flatnonzero(n)[-1]] = 0
+        M[np.flatnonzero(n)[-1:]] = 0
     divide = (b.mode == "mean") != (slip == "other-mode")
     if slip == "undivided":
         divide = False

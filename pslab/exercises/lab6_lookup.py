@@ -43,7 +43,7 @@ class Lookup:
         return self.table.shape[1]
 
     def __str__(self) -> str:
-        return f"{self.workers} workers, {self.owners} owners, D={self.D}, {[len(ids) for ids in self.ids]} look-ups"
+        return f"workers: {self.workers}, owners: {self.owners}, D={self.D}, look-ups {[len(ids) for ids in self.ids]}"
 
     def ranks(self) -> list[tuple]:
         """Arguments (workers, cuts, ids, shard) by rank."""
@@ -140,9 +140,9 @@ def values(problems_of, **how):
             bad = wrong_rows(p, run)
             if bad is not None:
                 return bad
-            shown = shown or run
-        return Verdict(True, "a row for every place, in the caller's order", "right for every worker", str(p),
-                       run=shown)
+            shown = shown or (p, run)
+        p, run = shown
+        return Verdict(True, "a row for every place, in the caller's order", "right for every worker", str(p), run=run)
     return judge
 
 

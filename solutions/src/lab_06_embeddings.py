@@ -467,9 +467,8 @@ pslab.viz.curve(range(1, 101), {"predicted": moved_untouched(stream(), 1_000), "
 
 # %% [markdown]
 # A batch names a dozen rows, and the dense Adam moves hundreds, most of them by momentum of gradients that are long gone.
-# The measured line ends a little below the predicted one where a momentum has become too small to change a float32. The
-# cost is not only that of memory traffic: rows drift without any evidence, and over a network every one of them would have
-# to be pulled again.
+# Predicted and measured lie on one another, and the lazy rule stays at zero. The cost is not only that of memory traffic:
+# rows drift without any evidence, and over a network every one of them would have to be pulled again.
 #
 # ## 6.6 What a batch touches
 #
@@ -545,7 +544,7 @@ pslab.viz.bars(list(streams), {"touched": seen, "expected": hoped}, unit="count"
 
 # %% [markdown]
 # A drawn stream lies within three standard errors or so. Text touches fewer rows than its shares say, as a text stays
-# with its subject for a while and its words come back. Films in the order of their ratings show both sides: a person
+# with its subject for a while and its words come back. Films in the order of their ratings touch a few more: a person
 # rates many films in a row and none of them twice. What you plan a cache or a link by should be counted on the stream
 # itself; the formula is what it is compared with.
 #
