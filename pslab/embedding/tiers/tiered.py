@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from .memory import MemoryStore
 from .slots import SlotLRU
 from .store import RowStore, check_ids, whole
 
-_FLUSH_BYTES = 1 << 20      # rows go down in pieces of this size
+_FLUSH_BYTES = 1 << 18      # rows go down in pieces of this size
+_KEPT_SHARE = 7 / 8         # of a budget in RAM; the rest is for rows of a batch on their way
 _POLICY_BYTES = 400         # of a cache made of dictionaries, a slot
 
 
@@ -29,7 +31,8 @@ class TieredStore(Holding, RowStore):
     """The rows of `slow`, those in use in `fast`, which takes at most budget_bytes.
 
     budget_bytes: in RAM all that the tier takes counts: its rows, what the cache keeps about them (4 bytes for every
-    row of the table, some 40 for each row that is here), and the buffers of `slow`. capacity: rows that fit.
+    row of the table, some 40 for each row that is here), the buffers of `slow`, and an eighth for the copies that a
+    batch makes on its way. capacity: rows that fit.
     policy: "lru", or a function of the capacity that gives a cache of pslab.embedding.caches. What such a cache keeps
     of every id it has ever seen is not counted.
     fast: a function of (number of slots, width) that gives their store; None: RAM. A DeviceStore's memory alone counts.
@@ -43,11 +46,13 @@ class TieredStore(Holding, RowStore):
         self.budget_bytes = whole("budget_bytes", budget_bytes)
         if policy != "lru" and not callable(policy):
             raise ValueError(f"policy={policy!r}; 'lru', or a function of the capacity that gives a cache, is needed")
-        self._fixed_bytes, self._slot_bytes = 0, 4 * self.width
+        self._fixed_bytes, self._slot_bytes, self._share = 0, 4 * self.width, 1.0
         if fast is None:
             fixed, slot = SlotLRU.bytes_for(self.num_rows) if policy == "lru" else (0, _POLICY_BYTES)
             self._fixed_bytes, self._slot_bytes = fixed + slow.buffer_bytes, self._slot_bytes + slot + 2
-        self.capacity = min((self.budget_bytes - self._fixed_bytes) // self._slot_bytes, self.num_rows)
+            self._share = _KEPT_SHARE
+        room = int(self.budget_bytes * self._share) - self._fixed_bytes
+        self.capacity = min(room // self._slot_bytes, self.num_rows)
         if self.capacity < 1:
             raise ValueError(f"budget_bytes={self.budget_bytes:,}; {self.bytes_for(1):,} are needed for a single row "
                              f"({self._fixed_bytes:,} whatever fits, and {self._slot_bytes} a row)")
@@ -70,7 +75,7 @@ class TieredStore(Holding, RowStore):
 
     def bytes_for(self, rows: int) -> int:
         """The budget_bytes for which so many rows fit."""
-        return self._fixed_bytes + rows * self._slot_bytes
+        return ceil((self._fixed_bytes + rows * self._slot_bytes) / self._share)
 
     @property
     def name(self) -> str:
