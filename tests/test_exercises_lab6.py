@@ -254,7 +254,7 @@ def test_the_closed_form_is_the_reference_and_the_example_s_numbers():
 
 
 def test_every_slip_of_a_row_rule_shows_ten_times_over():
-    problems = [problem(rng_of(1), **settings) for settings in lab6_rowwise.SETTINGS]
+    problems = [problem(rng_of(1), steps=30, **settings) for settings in lab6_rowwise.SETTINGS]
     for slip in lab6_rowwise.SLIPS:
         with np.errstate(all="ignore"):
             apart = [np.abs(lab6_rowwise.after(p, slip, **p.settings) - lab6_rowwise.after(p, **p.settings)).max()
@@ -280,7 +280,7 @@ def test_the_references_of_adam_are_torch_s(settings):
 
 
 def test_every_slip_of_adam_shows():
-    problems = [problem(rng_of(1), steps=50, **settings) for settings in lab6_adam.SETTINGS]
+    problems = [problem(rng_of(1), steps=20, **settings) for settings in lab6_adam.SETTINGS]
     for lazy, slips in ((False, lab6_adam.DENSE_SLIPS), (True, lab6_adam.LAZY_SLIPS)):
         for slip in slips:
             with np.errstate(all="ignore"):
@@ -289,9 +289,24 @@ def test_every_slip_of_adam_shows():
             assert not apart <= 10 * lab6_adam.SEEN_AT, (lazy, slip)
 
 
+def moved_by_torch(batches, R):
+    """Rows that torch.optim.Adam moves in each step though they are not in its batch."""
+    table = torch.nn.Parameter(torch.linspace(0.5, 1.5, R, dtype=torch.float64)[:, None].clone())
+    optimizer, moved = torch.optim.Adam([table], lr=0.01), []
+    for batch in batches:
+        before, ids = table.detach().clone(), torch.from_numpy(batch)
+        table.grad = torch.zeros_like(table).index_add_(0, ids, torch.ones(len(ids), 1, dtype=torch.float64))
+        optimizer.step()
+        changed = (table.detach() != before).any(dim=1)
+        changed[ids] = False
+        moved.append(int(changed.sum()))
+    return moved
+
+
 def test_rows_that_move_are_counted_and_every_belief_differs(shipped):
     asked = lab6_adam.streams(rng_of(2))
-    counted = [lab6_adam.counted_in_torch(*question) for question in asked]
+    counted = [lab6_adam.counted(*question) for question in asked]
+    assert counted == [moved_by_torch(*question) for question in asked]
     assert counted[0] == [0, 1, 2]
     own = shipped("6.5")["moved_untouched"]
     assert counted == [own([torch.from_numpy(batch) for batch in batches], R) for batches, R in asked]
