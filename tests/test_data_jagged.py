@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pslab.data import JaggedTensor, KeyedJaggedTensor
@@ -165,3 +165,104 @@ def test_other_refusals():
         KeyedJaggedTensor.from_jagged({"a": ([5, 6], [0, 2, 1, 2])})
     with pytest.raises(ValueError, match="lengths add up to 1"):
         JaggedTensor([1, 2], [1])
+
+
+# ---- weights, offsets, other features --------------------------------------------------------------------------------
+
+WEIGHTS = [0.5, 1, 2, 1, 1.5, 0.25]
+
+
+def weights_by_bag(kjt: KeyedJaggedTensor) -> dict[str, list[list[float]]]:
+    return {key: [part.tolist() for part in bag.to_dense_weights()] for key, bag in kjt.to_dict().items()}
+
+
+def test_weights_go_where_their_ids_go():
+    kjt = KeyedJaggedTensor(KEYS, VALUES, LENGTHS, weights=WEIGHTS)
+    both = {"user": [[0.5], [1], [2]], "genre": [[1, 1.5], [], [0.25]]}
+    assert weights_by_bag(kjt) == both
+    assert weights_by_bag(kjt.permute([1, 0])) == {"genre": both["genre"], "user": both["user"]}
+    assert weights_by_bag(kjt.rows(1, 3)) == {key: bags[1:] for key, bags in both.items()}
+    assert weights_by_bag(kjt.take([2, 0, 2])) == {key: [bags[2], bags[0], bags[2]] for key, bags in both.items()}
+    assert [weights_by_bag(part) for part in kjt.split([1, 1])] == [{key: bags} for key, bags in both.items()]
+    assert KeyedJaggedTensor.concat(kjt.split([1, 1])) == kjt == KeyedJaggedTensor.from_jt_dict(kjt.to_dict())
+    assert weights_by_bag(KeyedJaggedTensor.concat_batches([kjt, kjt])) == {key: bags * 2 for key, bags in both.items()}
+    assert pickle.loads(pickle.dumps(kjt)) == kjt
+    assert kjt != KeyedJaggedTensor(KEYS, VALUES, LENGTHS)
+    assert kjt != KeyedJaggedTensor(KEYS, VALUES, LENGTHS, weights=WEIGHTS[::-1])
+    assert "weighted" in repr(kjt)
+    assert "weighted" in repr(kjt["user"])
+    assert kjt.permute([]).weights.shape == (0,)
+
+
+def test_offsets_in_place_of_lengths():
+    kjt = KeyedJaggedTensor(KEYS, VALUES, LENGTHS)
+    offsets = kjt.offsets
+    assert KeyedJaggedTensor(KEYS, VALUES, offsets=offsets) == kjt
+    for made in (KeyedJaggedTensor.from_offsets, KeyedJaggedTensor.from_offsets_sync):
+        assert made(KEYS, VALUES, offsets, WEIGHTS) == KeyedJaggedTensor.from_lengths(KEYS, VALUES, LENGTHS, WEIGHTS)
+    assert KeyedJaggedTensor.from_lengths_sync(KEYS, VALUES, LENGTHS, stride=3) == kjt
+    assert kjt.length_per_key == [3, 3]
+    assert kjt.offset_per_key == [0, 3, 6]
+    assert KeyedJaggedTensor(KEYS, [], []).offset_per_key == [0, 0, 0]
+    assert KeyedJaggedTensor.empty(4).offset_per_key == [0]
+    assert len(KeyedJaggedTensor.empty(4)) == 4
+    assert JaggedTensor([0, 4, 5], offsets=[0, 2, 2, 3]).lengths.tolist() == [2, 0, 1]
+
+
+@settings(max_examples=25)
+@given(bags_of(), st.data())
+def test_permute_split_and_concat_by_features(bags, data):
+    kjt, keys = build(bags), list(bags)
+    order = data.draw(st.permutations(range(len(keys))))[:data.draw(st.integers(0, len(keys)))]
+    permuted = kjt.permute(order)
+    assert lists(permuted) == {keys[place]: bags[keys[place]] for place in order}
+    assert permuted.stride == kjt.stride
+    cut = data.draw(st.integers(0, len(keys)))
+    parts = kjt.split([cut, 0, len(keys) - cut])
+    assert [lists(part) for part in parts] == [{key: bags[key] for key in some}
+                                               for some in (keys[:cut], [], keys[cut:])]
+    assert KeyedJaggedTensor.concat(parts) == kjt
+    assert [part.offsets.tolist()[0] for part in parts] == [0, 0, 0]
+
+
+def test_padded_and_dense_bags():
+    bags = JaggedTensor([1, 2, 3], [2, 0, 1])
+    assert bags.to_padded_dense().tolist() == [[1, 2], [0, 0], [3, 0]]
+    assert bags.to_padded_dense(1, padding_value=-1).tolist() == [[1], [-1], [3]]
+    assert bags.to_padded_dense(3).shape == (3, 3)
+    rows = bags.with_values(torch.arange(6.0).reshape(3, 2))
+    assert rows.to_padded_dense().tolist() == [[[0, 1], [2, 3]], [[0, 0], [0, 0]], [[4, 5], [0, 0]]]
+    again = JaggedTensor.from_dense(bags.to_dense(), [torch.ones(2), torch.ones(0), torch.ones(1)])
+    assert again.to_list() == bags.to_list()
+    assert [len(part) for part in again.to_dense_weights()] == [2, 0, 1]
+    assert JaggedTensor(np.ones((2, 3)), [2]).values.shape == (2, 3)
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: KeyedJaggedTensor(KEYS, VALUES), "give lengths or offsets, and only one of them; got none"),
+    (lambda: KeyedJaggedTensor(KEYS, VALUES, LENGTHS, offsets=[0]), "only one of them; got both"),
+    (lambda: KeyedJaggedTensor(["a"], [5, 6], offsets=[0, 2, 1, 2]), r"steps between offsets must not be negative"),
+    (lambda: KeyedJaggedTensor(["a"], [5, 6], offsets=[0, 1]), "offsets must run from 0 to 2"),
+    (lambda: KeyedJaggedTensor(["a"], [5, 6], offsets=[0.0, 2]), "offsets must be int64, got float64"),
+    (lambda: KeyedJaggedTensor(["a"], [5.0, 6], [2]), "values must be int64, got float64"),
+    (lambda: KeyedJaggedTensor(["a"], [5, 6], [2], weights=[1.0]), "weights holds 1 numbers but values holds 2"),
+    (lambda: KeyedJaggedTensor(["a"], [5], [1], weights=np.array([1])), "floating-point numbers, .* of int64"),
+    (lambda: KeyedJaggedTensor(["a"], [5], [1], weights=[[1.0]]), r"one-dimensional .* shape \(1, 1\)"),
+    (lambda: KeyedJaggedTensor(KEYS, VALUES, LENGTHS).permute([0, 0]), r"indices=\[0, 0\]; different numbers from 0"),
+    (lambda: KeyedJaggedTensor(KEYS, VALUES, LENGTHS).permute([2]), r"indices=\[2\]"),
+    (lambda: KeyedJaggedTensor(KEYS, VALUES, LENGTHS).split([1]), r"segments=\[1\]; .* add up to 2"),
+    (lambda: KeyedJaggedTensor(KEYS, VALUES, LENGTHS).split([3, -1]), r"segments=\[3, -1\]"),
+    (lambda: KeyedJaggedTensor.concat([build({"a": [[1]]}), build({"a": [[1]]})]), "keys must differ, but 'a'"),
+    (lambda: KeyedJaggedTensor.concat([build({"a": [[1]]}), build({"b": []})]), r"parts have \[1, 0\] rows"),
+    (lambda: KeyedJaggedTensor.concat([]), "parts is empty"),
+    (lambda: KeyedJaggedTensor.concat([build({"a": [[1]]}), KeyedJaggedTensor(["b"], [1], [1], weights=[1.0])]),
+     r"parts\[0\] has no weights but others have"),
+    (lambda: JaggedTensor.from_dense([]), "bags is empty"),
+    (lambda: JaggedTensor.from_dense([[1]], [[]]), r"weights has bags of \[0\] numbers, bags has \[1\]"),
+    (lambda: JaggedTensor([1], [1]).to_dense_weights(), "these bags have no weights"),
+    (lambda: JaggedTensor([1], [1]).to_padded_dense(-1), "desired_length=-1"),
+    (lambda: JaggedTensor([1], [1]).with_values(torch.zeros(2)), "values has 2 entries; these bags hold 1"),
+])
+def test_more_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
