@@ -108,7 +108,7 @@ def test_gradients_of_several_lookups_and_of_equal_ids_are_one_step(kind):
 def test_reading_takes_no_note(kind):
     table = kind(20, 6)
     before = table.packed.clone()
-    table.eval()(IDS, OFFSETS)
+    assert not table.eval()(IDS, OFFSETS).requires_grad
     with torch.no_grad():
         table.train()(IDS, OFFSETS)
     assert table.step() == 0

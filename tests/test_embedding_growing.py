@@ -154,6 +154,14 @@ def test_recency_frequency_and_nobody():
     assert kept == {"recency": [2, 3], "frequency": [1, 3], None: [1, 2]}
 
 
+def test_the_fewest_sights_go_before_those_longest_unseen():
+    table = GrowingTable(2, 3, evict="frequency")
+    for batch in ([1, 1], [2, 2], [3]):
+        table.lookup(batch)
+    table.lookup([4, 5])                                    # 3, seen once; then 1, as often seen as 2 and longer ago
+    assert table.ids.tolist() == [2, 4, 5]
+
+
 def test_a_batch_never_evicts_what_it_asks_for():
     table = GrowingTable(2, 3, init=Integers(1, 9))
     table.lookup([1, 2, 3])
@@ -218,6 +226,13 @@ def test_the_sketch_keeps_its_bound():
         assert over.max() > 0                                           # else nothing was tested
         assert (over > excess).mean() <= probability
         assert sketch.nbytes == 8 * width * depth
+
+
+def test_each_row_of_a_sketch_has_a_hash_of_its_own():
+    ids = np.arange(300)
+    over = [CountMin(100, depth, seed=2).add(ids, np.ones(300, np.int64)).sum() - 300 for depth in (1, 2, 4)]
+    assert over[0] > 1.5 * over[1] > 0
+    assert over[1] > 1.3 * over[2]
 
 
 def test_a_sketch_of_one_counter_admits_everybody_together():
