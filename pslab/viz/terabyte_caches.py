@@ -85,7 +85,7 @@ def _rates(policy: str, ids: np.ndarray, capacities: list[int]) -> list[float]:
 
     if policy == "LRU":
         misses = miss_curve(ids, max(capacities))
-        return [1 - float(misses[capacity]) / len(ids) for capacity in capacities]
+        return [float(len(ids) - misses[capacity]) / len(ids) for capacity in capacities]
     if policy == "top-k":
         counts = np.sort(np.unique(ids, return_counts=True)[1])[::-1]
         return [float(counts[:capacity].sum()) / len(ids) for capacity in capacities]
