@@ -114,7 +114,7 @@ def one(path, layout, batches, budget: float, rate, sizes: dict, warm: bool, bas
 
     dropped = False if warm else drop(path)
     budget_bytes = int(budget * 4 * layout.width * sizes["rows"])
-    disk = DiskStore(path, first=layout, write_back_bytes=max(1 << 14, min(4 << 20, budget_bytes // 16)))
+    disk = DiskStore(path, first=layout, write_back_bytes=max(1 << 12, min(4 << 20, budget_bytes // 16)))
     try:
         table = TieredTable(TieredStore(disk, budget_bytes), layout)
         run = timed(table, batches, rate)

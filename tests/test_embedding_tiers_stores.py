@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiers_faults import System
 
 from pslab.comm import SimWorld
 from pslab.data import KeyedJaggedTensor
@@ -21,6 +22,7 @@ from pslab.embedding.tiers import (
     TieredTable,
     serve_rows,
 )
+from pslab.embedding.tiers.rawfile import RawFile
 from pslab.embedding.tiers.slots import SlotLRU
 from pslab.ps import (
     ASP,
@@ -37,6 +39,13 @@ from pslab.ps import (
     Uniform,
     serve,
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch):
+    """Nothing here has to outlive a power cut, and syncing takes as long as others keep the disk busy."""
+    monkeypatch.setattr(RawFile, "system", System())
+
 
 R, DIM = 900, 5
 LAYOUT = RowLayout(DIM, AdaGrad(0.1, initial_accumulator=0.5), Uniform(0.1, seed=3), "t")

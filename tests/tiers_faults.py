@@ -65,8 +65,8 @@ class System:
 
     def fsync(self, fd):
         self._change()
-        self.calls.append(("sync", self.paths[fd]))
-        if self.power is not None and self.paths[fd] in self.synced:
+        self.calls.append(("sync", self.paths.get(fd)))
+        if self.power is not None and self.paths.get(fd) in self.synced:
             path = self.paths[fd]
             self.synced[path], self.since[path] = self._content(path), []
 

@@ -49,12 +49,29 @@ from .measured_exchange import RowExchange
 from .row_rules import DenseAdam
 from .sharded import ShardedEmbeddingBagCollection
 from .sharding import Plan, Sharding, plan_tables
+from .tiers import (
+    DeviceStore,
+    DiskStore,
+    MemoryStore,
+    Prefetcher,
+    RemoteStore,
+    RowLayout,
+    RowStore,
+    ServerStore,
+    Storage,
+    TieredEmbeddingBagCollection,
+    TieredStore,
+    TieredTable,
+    serve_rows,
+)
 
 __all__ = ["CLOCK", "DEFAULT_INIT_SCALE", "FIFO", "LFU", "LRU", "Belady", "Cache", "CacheStats",
-           "CompressedBagCollection", "CountMin", "DenseAdam", "EmbeddingBagCollection", "EmbeddingBagConfig",
-           "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable", "GrowingBag",
-           "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
-           "KeyedTensor", "LookAhead", "MeasuredStep", "MixedDimension", "Plan", "QuotientRemainder", "RowExchange",
-           "Scale", "ShardedEmbeddingBagCollection", "Sharding", "StaticTopK", "Stochastic", "collisions",
-           "expected_rows_used", "fuse", "int4", "int8", "measure_step", "measured_designs", "miss_curve",
-           "plan_tables", "popularity_dims", "stable_hash", "stack_distances", "table_configs"]
+           "CompressedBagCollection", "CountMin", "DenseAdam", "DeviceStore", "DiskStore", "EmbeddingBagCollection",
+           "EmbeddingBagConfig", "EmbeddingCollection", "ExactSights", "FusedEmbeddingBagCollection", "FusedTable",
+           "GrowingBag", "GrowingTable", "HashedEmbedding", "Int4Rows", "Int8Rows", "JaggedTensor", "KeyedJaggedTensor",
+           "KeyedTensor", "LookAhead", "MeasuredStep", "MemoryStore", "MixedDimension", "Plan", "Prefetcher",
+           "QuotientRemainder", "RemoteStore", "RowExchange", "RowLayout", "RowStore", "Scale", "ServerStore",
+           "ShardedEmbeddingBagCollection", "Sharding", "StaticTopK", "Stochastic", "Storage",
+           "TieredEmbeddingBagCollection", "TieredStore", "TieredTable", "collisions", "expected_rows_used", "fuse",
+           "int4", "int8", "measure_step", "measured_designs", "miss_curve", "plan_tables", "popularity_dims",
+           "serve_rows", "stable_hash", "stack_distances", "table_configs"]
