@@ -124,8 +124,8 @@ def no_matrix(answers, case: Case) -> Verdict:
     if held > bound:
         return Verdict(False, f"at most three times the output, {bound:,} B", f"{held / bound:.1f}x that", str(b),
                        "6/one-hot", ratio=held / bound)
-    done = run.results[0][0]
-    if not same(array(done["value"]), _pooled_sums(b)):
+    seen, right = array(run.results[0][0]["value"]), _pooled_sums(b)
+    if seen is None or seen.shape != right.shape or not same(seen, right):
         return Verdict(False, "the sums of all bags", "other sums", str(b), "6/wrong-bags")
     return Verdict(True, f"at most three times the output, {bound:,} B", "less than that", str(b))
 
