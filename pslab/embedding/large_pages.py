@@ -4,7 +4,7 @@
     2 MB pages      318 of them: the processor keeps the addresses of all it needs
 
 A lookup of random rows waits for memory, and first for the address of the page. Steps of FusedEmbeddingBagCollection
-took 10 to 25 % less time with large pages (`pslab bench embedding`, Adam's state gains most). Linux gives them to whom
+took 10 to 25 % less time with large pages (processor time, 26 such tables; with Adam most). Linux gives them to whom
 asks (`madvise`); elsewhere, and for tables of less than LEAST_BYTES, the memory is an ordinary one.
 """
 
