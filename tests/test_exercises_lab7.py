@@ -240,7 +240,8 @@ def test_sums_are_those_of_one_table_and_every_slip_is_another_sum(seed):
             for owner in range(trial.K):
                 assert (lab7_lookup.gradients(trial, owner, batch) == whole[owner::trial.K]).all()
     made = {how: str([lab7_lookup.gradients(trial, owner, batch, how).tolist()
-                      for trial in lab7_lookup.trials(rng_of(seed)) for batch in range(len(trial.batches[0])) for owner in range(trial.K)])
+                      for trial in lab7_lookup.trials(rng_of(seed))
+                      for batch in range(len(trial.batches[0])) for owner in range(trial.K)])
             for how in ("", *lab7_lookup.SLIPS)}
     assert len(set(made.values())) == len(made)
 

@@ -44,7 +44,8 @@ def codes_of(packed: np.ndarray, bits: int, D: int, swapped: bool = False) -> np
 def tail_of(packed: np.ndarray, bits: int, D: int) -> np.ndarray:
     """(n, 2): scale and minimum, as float64."""
     tail = np.ascontiguousarray(packed[:, D * bits // 8:])
-    return tail.view(FLOAT[bits]).astype(np.float64)
+    with np.errstate(invalid="ignore"):                  # any bytes may come, those of no number too
+        return tail.view(FLOAT[bits]).astype(np.float64)
 
 
 def decoded(packed: np.ndarray, bits: int, D: int, how: str = "") -> np.ndarray:
@@ -102,7 +103,7 @@ def _packed(answers, bits: int, rows: np.ndarray, where: str):
     """(packed (n, width) uint8, None), or (None, what is wrong with its form)."""
     n, D = rows.shape
     value = numbers(answers.call(f"quantize{bits}", rows))
-    need = f"({n}, {width(bits, D)}) uint8: {D * bits // 8} bytes of codes and {2 * SCALE_BYTES[bits]} of scale and minimum"
+    need = f"({n}, {width(bits, D)}) uint8: {D * bits // 8} bytes of codes, {2 * SCALE_BYTES[bits]} of scale, minimum"
     if value is None or value.ndim != 2 or value.dtype != np.uint8 or len(value) != n:
         said = short(value) if value is None else f"{value.shape} {value.dtype}"
         return None, Verdict(False, need, said, where, "all/bad-value")
@@ -146,7 +147,8 @@ def within_half_a_step(bits: int):
             far = ~(np.abs(back - right) <= tolerance * np.maximum(1, np.abs(right)))
             if far.any():
                 row, at = np.argwhere(far)[0].tolist()
-                ways = ("7/nibbles-swapped", "7/scale-and-minimum-exchanged", "7/minimum-forgotten", "7/codes-are-signed")
+                ways = ("7/nibbles-swapped", "7/scale-and-minimum-exchanged", "7/minimum-forgotten",
+                        "7/codes-are-signed")
                 with np.errstate(all="ignore"):
                     why = next((way for way in ways[bits == 8:] if np.allclose(back, decoded(given, bits, D, way),
                                                                                rtol=1e-3, atol=1e-3)), "7/wrong-number")
@@ -161,7 +163,9 @@ def _why_far(packed, rows, bits) -> str:
     D, limit = rows.shape[1], bound(rows, bits)
     with np.errstate(all="ignore"):
         for way in ("7/nibbles-swapped", "7/scale-and-minimum-exchanged", "7/scale-in-front"):
-            if (way != "7/nibbles-swapped" or bits == 4) and (np.abs(decoded(packed, bits, D, way) - rows) <= limit).all():
+            if way == "7/nibbles-swapped" and bits == 8:
+                continue
+            if (np.abs(decoded(packed, bits, D, way) - rows) <= limit).all():
                 return way
         scale = tail_of(packed, bits, D)[:, 0]
         if len(rows) > 1 and np.ptp(scale) == 0:
@@ -217,7 +221,8 @@ def by_chance(answers, case: Case) -> Verdict:
                 "7/always-the-same" if ups in (0.0, 1.0) else \
                 "7/heads-or-tails" if abs(ups - 0.5) < 0.03 else "7/chance-exchanged" if abs(ups - 1 + p) < 0.03 else \
                 "7/biased"
-            return Verdict(False, f"{value:g} on average, within {SIGMAS * sigma:.4f}", f"{seen.mean():.4f}", where, why)
+            expected = f"{value:g} on average, within {SIGMAS * sigma:.4f}"
+            return Verdict(False, expected, f"{seen.mean():.4f}", where, why)
     return Verdict(True, seen=f"{len(values)} numbers, on average themselves")
 
 

@@ -83,7 +83,8 @@ def relieves(change, spec: dict) -> str:
 def drawn(rng, what: str) -> tuple[tuple, dict]:
     """A spec, and a change of this kind that fits it."""
     spec = {"rows": int(rng.integers(10**6, 10**10)), "dim": 4 * int(rng.choice([1, 4, 8, 16, 32])),
-            "slots": int(rng.integers(0, 3)), "hosts": int(rng.integers(2, 65)), "lookups": int(rng.integers(10**4, 10**7)),
+            "slots": int(rng.integers(0, 3)), "hosts": int(rng.integers(2, 65)),
+            "lookups": int(rng.integers(10**4, 10**7)),
             "hit_rate": round(float(rng.choice([0.0, rng.uniform(0.05, 0.9)])), 3), "stored": "fp32", "wire": "fp32"}
     value = {
         "stored": str(rng.choice(["int8", "int4"])), "wire": str(rng.choice(["int8", "int4"])),
@@ -117,9 +118,9 @@ def more(rng) -> list:
 
 
 def choices(rng) -> list:
-    return [drawn(rng, what) for what in rng.permutation(["stored", "requester cache", "hosts", "hashing"]).tolist()] + [
-        drawn(rng, what) for what in ("wire", "owner cache", "quotient-remainder")] + [
-        (("stored", "fp32"), {**CHAPTER, "stored": "int8"})]
+    kinds = rng.permutation(["stored", "requester cache", "hosts", "hashing"]).tolist()
+    return [*(drawn(rng, what) for what in (*kinds, "wire", "owner cache", "quotient-remainder")),
+            (("stored", "fp32"), {**CHAPTER, "stored": "int8"})]
 
 
 def told(question) -> str:

@@ -127,7 +127,8 @@ def bit_for_bit(made):
                                    "all/bad-value")
                 if not (seen == wanted).all():
                     at = int(np.argwhere((seen != wanted).any(axis=1))[0, 0])
-                    return Verdict(False, f"the server's {wanted[at].tolist()} for id {batches[place // K][place % K][at]}",
+                    id_there = batches[place // K][place % K][at]
+                    return Verdict(False, f"the server's {wanted[at].tolist()} for id {id_there}",
                                    f"{seen[at].tolist()}", where, _why_values(rows, batches, told["seen"]))
         return Verdict(True, seen="every read is the server's row, bit for bit")
     return judge
@@ -174,7 +175,9 @@ def _why_bytes(told, t, k, sent, need) -> str:
         return "7/shared-between-workers"
     if {version for round_ in told["named"] for _, version in round_[k]} == {-1}:
         return "7/everything-anew"
-    return "7/own-push-not-counted" if len(sent) == len(told["named"][t][k]) else "7/unchanged-rows-travel"
+    extra = set(sent) - set(need)
+    forgotten = any(version == -1 for i, version in told["named"][t][k] if i in extra)
+    return "7/unchanged-rows-travel" if forgotten else "7/own-push-not-counted"
 
 
 WAYS = ("7/hit-is-saved", "7/own-push-invalidates", "7/last-round-only", "7/places-counted", "7/first-worker-alone")
@@ -217,23 +220,23 @@ EXACT = Exercise(
     id="7.7", lab="7", title="A cache in exact training", names=NAMES,
     signature="class ExactCache:\n"
               "    def __init__(self, server)\n"
-              "    def read(self, ids) -> rows            # (n,) int64 with duplicates -> (n, D), as the server has them\n"
+              "    def read(self, ids) -> rows            # (n,) int64 with duplicates -> (n, D), the server's\n"
               "    def push(self, ids, grads) -> None     # different ids, all read in this round\n"
               "def rows_saved(batches) -> tuple[int, int]     # batches[t][k] ids -> (need not travel, read)",
     points=25, minutes=25, difficulty=4, core=False, prerequisites=("7.2",), forbidden=FORBIDDEN,
-    goal="server.fetch(ids, versions) -> (places, rows, versions) of those ids whose version is not the one named (-1 is "
+    goal="server.fetch(ids, versions) -> (places, rows, versions) of the ids whose version is not the one named (-1 is "
          "none). server.push(ids, grads): applied when the round ends; every push of a row is one version more, whose "
          "ever it is. server.apply(rows, grads): the rule by which the server changes a row. Reads are the server's "
          "rows bit for bit; each different id of a read is named once; only rows that another worker has pushed since, "
          "or that are new to this one, travel. rows_saved: how many need not, before anything runs.",
-    example="two workers, both read ids [1, 2] and [1, 3] in two rounds: ids 2 and 3 need not travel the second time, id 1 "
-            "must: rows_saved -> (2, 8)",
+    example="two workers read ids [1, 2] and [1, 3], in two rounds: ids 2 and 3 need not travel the second time, id "
+            "1 must: rows_saved -> (2, 8)",
     hints=(
         "Which version has the server's row after a round in which you alone pushed it? And when another worker pushed "
         "it, too? Versions count pushes.",
         "Keep {id: row} and {id: version}. read: np.unique, fetch with the versions at hand, put what came into both. "
         "push: push, then apply to your copies and add one to their versions.",
-        "rows_saved: for each worker a set of ids at hand. A read saves those of its different ids that are in the set; "
+        "rows_saved: for each worker a set of ids at hand. A read saves those different ids that are in the set; "
         "after the round the worker's ids come in, and all ids of the other workers' batches go out.",
     ),
     misconceptions=tuple(Misconception(*item) for item in _SENTENCES.items()),

@@ -10,8 +10,6 @@ Per link r ─▶ q exactly 8·unique(r, q) + 4D·unique(q, r) bytes forward and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from pslab.grade import Case, Criterion, Exercise, Stalled, Verdict
@@ -19,58 +17,10 @@ from pslab.grade import Case, Criterion, Exercise, Stalled, Verdict
 from .lab0_common import LINK, how_stuck
 from .lab7_common import FORBIDDEN
 from .lab7_lookup_texts import MISCONCEPTIONS
+from .lab7_lookup_trials import Trial, row_of, trials
 from .lab7_programs import looked_up
 
 NAME, ID = "ShardedLookup", 8
-
-
-@dataclass
-class Trial:
-    """batches[r][b]: ids of rank r; grads of the same lengths."""
-
-    label: str
-    K: int
-    R: int
-    D: int
-    batches: list
-    grads: list = field(init=False)
-
-    def __post_init__(self):
-        rng = np.random.default_rng(self.R)
-        self.grads = [[rng.integers(-40, 40, (len(ids), self.D)).astype(np.float32) for ids in own] for own in
-                      self.batches]
-
-    def part(self, rank: int) -> np.ndarray:
-        """(r, D): the rows of the ids rank, rank + K, …; whole numbers, and no two rows the same."""
-        return row_of(np.arange(rank, self.R, self.K), self.D)
-
-    def unique(self, rank: int, owner: int, batch: int, each: bool = False) -> int:
-        """How many different ids (or places) of this rank's batch belong to the owner."""
-        ids = self.batches[rank][batch]
-        own = ids[ids % self.K == owner]
-        return len(own) if each else len(np.unique(own))
-
-
-def row_of(ids: np.ndarray, D: int) -> np.ndarray:
-    return (ids[:, None] * D + np.arange(D) + 1).astype(np.float32)
-
-
-def trials(rng, hidden: bool = False) -> list[Trial]:
-    """All pairs of ranks busy in the first; then a worker without ids, one owner of everything, several batches."""
-    if hidden:
-        K = int(rng.choice([4, 6, 7]))
-        R = int(rng.integers(60, 200))
-        return [Trial(f"K={K}, {R} rows, three batches", K, R, 4, [[rng.integers(0, R, int(rng.integers(0, 30)))
-                                                                   for _ in range(3)] for _ in range(K)]),
-                Trial("K=3, worker 2 without ids", 3, 50, 5, [[rng.integers(0, 50, n)] for n in (14, 9, 0)])]
-    full = [[rng.permutation(np.concatenate([rng.permutation(9)[:9], rng.integers(0, 20, 6)]))] for _ in range(3)]
-    return [Trial("K=3, 15 ids each", 3, 20, 2, full),
-            Trial("K=3, worker 1 without ids", 3, 20, 3, [[rng.integers(0, 20, n)] for n in (8, 0, 5)]),
-            Trial("K=2, many duplicates", 2, 11, 4, [[rng.integers(0, 11, 40)] for _ in range(2)]),
-            Trial("K=4, all ids of owner 2", 4, 30, 3, [[4 * rng.integers(0, 7, 6) + 2] for _ in range(4)]),
-            Trial("K=5, three batches", 5, 60, 2, [[rng.integers(0, 60, int(rng.integers(1, 25))) for _ in range(3)]
-                                                   for _ in range(5)]),
-            Trial("K=1", 1, 12, 2, [[rng.integers(0, 12, 9)]])]
 
 
 def run_of(answers, trial: Trial, backward: bool, world: str = "sim"):
@@ -179,8 +129,8 @@ def _wrong_sums(trial: Trial, run) -> Verdict | None:
             at = int(np.argwhere((one != other).any(axis=1))[0, 0])
             why = next((slip for slip in SLIPS if all((a == gradients(trial, *place, slip)).all()
                                                       for a, place in zip(seen, places))), "7/wrong-sum")
-            return Verdict(False, f"{other[at].tolist()} for row {at} (id {at * trial.K + rank})", f"{one[at].tolist()}",
-                           where, why, run)
+            return Verdict(False, f"{other[at].tolist()} for row {at} (id {at * trial.K + rank})",
+                           f"{one[at].tolist()}", where, why, run)
     return None
 
 
@@ -258,7 +208,8 @@ def way_of_gradients(answers, case: Case) -> Verdict:
         bad = next((link for link in need if seen[link] != need[link]), None)
         if bad:
             whole = {(r, q): len(trial.part(q)) * row * len(trial.batches[0]) for r, q in need}
-            ways = {"7/gradient-of-each-place": _links(trial, 0, row + ID, True), "7/ids-again": _links(trial, 0, row + ID),
+            ways = {"7/gradient-of-each-place": _links(trial, 0, row + ID, True),
+                    "7/ids-again": _links(trial, 0, row + ID),
                     "7/gradient-of-the-table": whole}
             why = next((name for name, links in ways.items() if links == seen), None)
             return _told(trial, run, bad, need, seen, why)
@@ -286,7 +237,7 @@ LOOKUP = Exercise(
     signature="class ShardedLookup:\n"
               "    def __init__(self, comm, table)     # (r, D) float32: rows of the ids rank, rank + K, rank + 2K, …\n"
               "    def forward(self, ids) -> rows      # (n,) int64, any owner, duplicates, maybe none -> (n, D)\n"
-              "    def backward(self, grad) -> sums    # (n, D) of the last forward -> (r, D): gradient of the own rows",
+              "    def backward(self, grad) -> sums    # (n, D) of the last forward -> (r, D): of the own rows",
     points=35, minutes=35, difficulty=4, core=True, prerequisites=("6", "0B.1"), forbidden=FORBIDDEN,
     goal="id belongs to rank id mod K, at place id div K of its table. forward: name each different id to its owner "
          "once (int64), get the rows back, and return the row of every place in the caller's order. backward: add up "

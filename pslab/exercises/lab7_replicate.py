@@ -24,14 +24,15 @@ def row_bytes(spec: dict, slip: str = "") -> int:
 
 
 def replicate_wins(spec: dict, slip: str = "") -> tuple[bool, int, int]:
-    """(whether a copy wins, bytes sharded, bytes replicated). The reference, or with a slip what is believed instead."""
+    """(whether a copy wins, bytes sharded, bytes replicated). The reference, or with a slip another one."""
     K, R, D, T, u = (spec[name] for name in ("workers", "rows", "dim", "steps", "touched"))
     row, id_bytes = row_bytes(spec, slip), 0 if slip == "7/ids-weigh-nothing" else ID
     updates = T if slip == "7/updates-at-every-step" else T // spec["update_every"]
     changed = id_bytes + (row if slip == "7/gradients-in-few-bits" else 4 * D)
     misses = spec["lookups"] - (0 if slip == "7/hits-travel" else spec["hits"])
     push = u * (spec["lookups"] - spec["hits"]) // spec["lookups"] if slip == "7/cache-saves-the-push" else u
-    sharded = (K if slip == "7/own-shard-travels" else K - 1) * (T * misses * (id_bytes + row) + updates * push * changed)
+    away = K if slip == "7/own-shard-travels" else K - 1
+    sharded = away * (T * misses * (id_bytes + row) + updates * push * changed)
     once = {"7/broadcast-is-free": 0, "7/broadcast-every-step": T}.get(slip, 1)
     heard = {"7/updates-are-free": 0, "7/update-to-one": 1}.get(slip, K)
     replicated = (1 if slip == "7/one-copy" else K - 1) * once * R * row + (K - 1) * updates * heard * u * changed
@@ -82,10 +83,11 @@ def equal_bytes(rng) -> tuple:
 
 
 def at_the_edge_of_memory(rng) -> list[tuple]:
-    """A copy that just fits and would win, and the same in a byte less."""
+    """A copy that just fits and would win, the same in a byte less, and in half of what its rows alone need."""
     spec = at_the_edge_of_bytes(rng)[0][0]
     spec = {**spec, "rows": spec["rows"] // 2, "slots": int(rng.integers(1, 3))}
-    return [({**spec, "memory_bytes": held_bytes(spec) - less},) for less in (0, 1)]
+    return [({**spec, "memory_bytes": held_bytes(spec) - less},) for less in (0, 1)] + [
+        ({**spec, "memory_bytes": spec["rows"] * row_bytes(spec) // 2},)]
 
 
 def some(rng) -> list[tuple]:
@@ -147,7 +149,7 @@ REPLICATE = Exercise(
     signature="def replicate_wins(spec: dict) -> tuple[bool, int, int]      # bytes over all links in `steps` steps",
     points=20, minutes=20, difficulty=3, core=False, prerequisites=("7.1",), chapter_number="11.7.3",
     forbidden=FORBIDDEN,
-    goal="Bytes over all links in T steps. Sharded: each worker asks for lookups - hits rows in a step (8 bytes there, a "
+    goal="Bytes over all links in T steps. Sharded: each worker asks for lookups - hits rows a step (8 bytes there, a "
          "row back) and in every update_every-th step pushes `touched` gradients (8 + 4D); a K-th of both is its own. "
          "Replicated: the table once to K-1 workers, then each worker's touched rows (8 + 4D) to all others at every "
          "update. A copy wins when rows·(row + 4·D·slots) fits into memory_bytes and it moves fewer bytes.",
