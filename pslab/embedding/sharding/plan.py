@@ -40,8 +40,9 @@ class Sharding:
     ranks     the owners, in order; a single number will do for table_wise. None: all ranks (table_wise: rank 0)
     by        row kinds: "range" of the ids, or of their "hash"
     rows      row kinds by range: ((lo, hi), …), the rows lo ≤ id < hi of each of the ranks; None: equal ones
-    gradient  data_parallel: the replicas' gradients are joined "dense" (an all-reduce of (R, D + 1) numbers) or
-              "sparse" (an all-gather of the touched rows), see `bytes_of`
+    gradient  data_parallel: the replicas' gradients are joined "dense" (an all-reduce of R·(D + 1) numbers:
+              2(K−1)/K·4·R·(D + 1) bytes a port) or "sparse" (an all-gather of each rank's n distinct rows: (K−1)·n·
+              (4 + 4·D) bytes, n the mean over ranks): better where n is below 2/K of R
     """
 
     kind: str
