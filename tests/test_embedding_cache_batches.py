@@ -173,6 +173,13 @@ def test_fixed_ids_in_batches():
     assert cache.evictions == 0
 
 
+def test_the_hand_of_clock_passes_slots_that_the_batch_fills():
+    cache = CLOCK(3)
+    cache.access_all([1, 2, 1, 2])                              # both bits are set, the third slot is free
+    assert cache.batch([5, 6, 7]).evicted.tolist() == [1, 2]
+    assert cache.slots([5, 6, 7]).tolist() == [2, 0, 1]
+
+
 def test_an_empty_batch():
     for cache in (LRU(1), LFU(1), CLOCK(1), Belady(1, []), LookAhead(1)):
         assert [part.shape for part in vars(cache.batch([])).values()] == [(0,)] * 5
