@@ -109,9 +109,9 @@ def test_a_row_or_a_byte_more_turns_the_verdict(seed):
     (less,), (more,) = lab7_replicate.at_the_edge_of_bytes(rng_of(seed))
     assert more["rows"] == less["rows"] + 1
     assert [lab7_replicate.replicate_wins(spec)[0] for spec in (less, more)] == [True, False]
-    (fits,), (full,) = lab7_replicate.at_the_edge_of_memory(rng_of(seed))
+    (fits,), (full,), (far,) = lab7_replicate.at_the_edge_of_memory(rng_of(seed))
     assert fits["memory_bytes"] == full["memory_bytes"] + 1
-    assert [lab7_replicate.replicate_wins(spec)[0] for spec in (fits, full)] == [True, False]
+    assert [lab7_replicate.replicate_wins(spec)[0] for spec in (fits, full, far)] == [True, False, False]
     won, sharded, replicated = lab7_replicate.replicate_wins(*lab7_replicate.equal_bytes(rng_of(seed)))
     assert (won, sharded) == (False, replicated)
     assert len(lab7_replicate.forty(rng_of(seed))) == 40

@@ -229,8 +229,9 @@ QUOTIENT = Exercise(
               "def qr_wire_bytes(n: int, D: int) -> int       # bytes of the rows that travel for n ids",
     points=20, minutes=20, difficulty=3, core=False, prerequisites=("7.1",), forbidden=FORBIDDEN,
     goal="R ids share two tables: m rows for the remainders id mod m, R/m rounded up for the quotients id div m. The "
-         "row of an id is the product of its two rows, number by number. qr_backward: what the gradient of the rows gives "
-         "to both tables, added up where ids share a row. qr_wire_bytes: both rows of an id travel, 4 bytes a number.",
+         "row of an id is the product of its two rows, number by number. qr_backward: what the gradient of the rows "
+         "gives to both tables, added up where ids share a row. qr_wire_bytes: both rows of an id travel, 4 bytes each "
+         "number.",
     example="R = 10, m = 4: qr_shapes -> (4, 3); id 9 has rows 1 and 2; qr_wire_bytes(100, 16) -> 12800",
     hints=(
         "m is len(remainders); ids % m and ids // m work on whole arrays. Which of the two can be as large as R/m?",

@@ -100,7 +100,7 @@ def edges(rng) -> list[tuple]:
 
 
 def forty(rng) -> list[tuple]:
-    return [(drawn(rng),) for _ in range(18)] + edges(rng) + [pair for _ in range(3) for pair in
+    return [(drawn(rng),) for _ in range(15)] + edges(rng) + [pair for _ in range(3) for pair in
                                                             at_the_edge_of_bytes(rng)] + [equal_bytes(rng)]
 
 

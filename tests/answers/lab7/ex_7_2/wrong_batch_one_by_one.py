@@ -9,7 +9,6 @@ class Other(LRU):
     def batch(self, ids):
         if len(set(ids)) > self.capacity:
             raise ValueError("too many")
-        before = set(self.held)
         loaded, evicted = [], []
         for id in ids:
             full = [] if id in self.held or len(self.held) < self.capacity else [next(iter(self.held))]

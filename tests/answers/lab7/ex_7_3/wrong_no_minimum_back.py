@@ -7,5 +7,5 @@ LONG = True
 
 
 def dequantize8(packed):
-    scale, least = np.ascontiguousarray(packed[:, -8:]).view("<f4").T[:, :, None]
+    scale, _ = np.ascontiguousarray(packed[:, -8:]).view("<f4").T[:, :, None]
     return packed[:, :-8].astype(np.float32) * scale

@@ -11,5 +11,4 @@ def replicate_wins(spec):
     U, changed = T // spec["update_every"], 8 + 4 * D
     sharded = (K - 1) * (T * (spec["lookups"] - spec["hits"]) * (8 + row) + U * u * changed)
     replicated = (K - 1) * (R * row + U * K * u * changed)
-    fits = R * (row + 4 * D * spec["slots"]) <= spec["memory_bytes"]
     return replicated < sharded, sharded, replicated
