@@ -141,6 +141,14 @@ def test_rows_of_a_step_are_as_counted(dedup, s):
     assert step.fetch_bytes == step.fetched * 32
 
 
+def test_an_lru_cache_of_any_age_misses_as_one_that_is_asked_id_by_id():
+    law = cost.zipf_popularity(0.9, 2000)
+    step = cost.embedding_step(law, capacity=300, batch=4, lookups=1, workers=4, consistency="stale", policy="lru")
+    assert step.fetched / 4 == pytest.approx(1 - cost.cache_hit_rate(law, 300, "lru"))
+    young = cost.embedding_step(law, capacity=300, batch=4, lookups=1, workers=4, consistency=200, policy="lru")
+    assert 4 > young.fetched > step.fetched
+
+
 def test_every_setting_of_a_step_matters():
     base = {"capacity": 100, "batch": 64, "lookups": 4, "dim": 8, "workers": 4, "consistency": 3}
     first = cost.embedding_step(SMALL, **base).total_bytes
