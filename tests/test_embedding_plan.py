@@ -154,3 +154,15 @@ def test_a_plan_is_printed_as_a_table():
     assert ["b", "11", "4", "row_wise", "hash", "0,1", "6", "x", "4"] in lines
     assert ["0", "368", "B", "2.0", "kB", "12.8", "kB"] in lines
     assert "no limit" in str(plan_tables(tables(), 2))
+
+
+def test_both_orders_are_needed():
+    """Largest first would pile the costly small table on others; costliest first would leave no room for a large one."""
+    configs = [*(EmbeddingBagConfig(100, 8, f"large{i}") for i in range(4)), EmbeddingBagConfig(10, 8, "busy")]
+    busy = plan_tables(configs, 2, None, lookups_per_bag={"busy": 4.0}, kinds=["table_wise"])
+    homes = [busy[f"large{i}"].ranks for i in range(4)]
+    assert len({*homes, busy["busy"].ranks}) == 2
+    assert homes.count(busy["busy"].ranks) == 0
+    configs = [EmbeddingBagConfig(5, 1, "s"), EmbeddingBagConfig(5, 1, "t"), EmbeddingBagConfig(10, 1, "large")]
+    full = plan_tables(configs, 2, None, capacity_bytes=40, lookups_per_bag={"s": 9.0, "t": 9.0}, kinds=["table_wise"])
+    assert full["s"].ranks == full["t"].ranks != full["large"].ranks
