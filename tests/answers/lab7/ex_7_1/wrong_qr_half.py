@@ -3,6 +3,7 @@
 BASE = "right_budgets"
 REFUSED_BY = "at rest or on the move"
 MISCONCEPTION = "7/qr-halves"
+LONG = True
 
 
 def effect(change, spec):

@@ -3,6 +3,7 @@
 BASE = "right_dict"
 REFUSED_BY = "misses split"
 MISCONCEPTION = "7/compulsory-fills-the-cache"
+LONG = True
 
 
 def split_misses(stream, capacity):

@@ -3,6 +3,7 @@
 BASE = "right_dict"
 REFUSED_BY = "hits, id by id"
 MISCONCEPTION = "7/eviction-before-use"
+LONG = True
 
 
 class Other(LRU):

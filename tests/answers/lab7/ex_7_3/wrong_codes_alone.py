@@ -3,6 +3,7 @@
 BASE = "right_numpy"
 REFUSED_BY = "bytes of a row"
 MISCONCEPTION = "7/no-scale-kept"
+LONG = True
 
 
 def quantize8(rows):

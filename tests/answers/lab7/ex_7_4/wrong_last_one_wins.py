@@ -3,6 +3,7 @@
 BASE = "right_numpy"
 REFUSED_BY = "gradients of both"
 MISCONCEPTION = "7/duplicates-overwritten"
+LONG = True
 
 
 def qr_backward(ids, grad, remainders, quotients):

@@ -3,6 +3,7 @@
 BASE = "right_isend_recv"
 REFUSED_BY = "ids there, rows back"
 MISCONCEPTION = "7/each-place-asked"
+LONG = True
 
 
 class Other(ShardedLookup):

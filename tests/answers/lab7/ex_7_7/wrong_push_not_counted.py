@@ -3,6 +3,7 @@
 BASE = "right_dicts"
 REFUSED_BY = "what travels"
 MISCONCEPTION = "7/own-push-not-counted"
+LONG = True
 
 
 class Other(ExactCache):
