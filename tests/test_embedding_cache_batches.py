@@ -22,9 +22,10 @@ class Plain:
     def batch(self, ids, pinned=()):
         stay = {*ids, *pinned}
         missing = [id for id in dict.fromkeys(ids) if id not in self.line]
-        if self.policy is CLOCK:                                # free places first; their ids come when used
-            self.line += [None] * min(len(missing), self.capacity - len(self.line))
-        for _ in range(len([id for id in self.line if id is not None]) + len(missing) - self.capacity):
+        leaving, places = max(0, len(self.line) + len(missing) - self.capacity), [(id,) for id in missing]
+        if self.policy is CLOCK:                                # (id,): the place of one that comes; free places first
+            self.line += [places.pop(0) for _ in range(len(missing) - leaving)]
+        for _ in range(leaving):
             if self.policy is CLOCK:
                 self.turn(stay)
             gone = self.line[0] if self.policy is CLOCK else min(
@@ -32,13 +33,13 @@ class Plain:
             self.line.remove(gone)
             self.evicted.append(gone)
             if self.policy is CLOCK:
-                self.line.append(None)                          # the place of one that comes
+                self.line.append(places.pop(0))
         for id in ids:
             self.hits, self.misses = self.hits + (id in self.line), self.misses + (id not in self.line)
             if id not in self.line:
                 self.uses[id], self.bit[id] = 0, None
-                if None in self.line:
-                    self.line[self.line.index(None)] = id
+                if (id,) in self.line:
+                    self.line[self.line.index((id,))] = id
                 else:
                     self.line.append(id)
             self.bit[id] = self.bit[id] is not None             # the first use sets no bit
@@ -46,9 +47,9 @@ class Plain:
             self.now += 1
 
     def turn(self, stay):
-        while self.line[0] is None or self.line[0] in stay or self.bit[self.line[0]]:
+        while isinstance(self.line[0], tuple) or self.line[0] in stay or self.bit[self.line[0]]:
             id = self.line.pop(0)
-            if id is not None and id not in stay:
+            if not isinstance(id, tuple) and id not in stay:
                 self.bit[id] = False
             self.line.append(id)
 

@@ -189,6 +189,17 @@ def test_a_row_on_its_way_is_not_read():
     assert len(cache) == 1
 
 
+def test_an_answer_that_was_overtaken_does_not_replace_a_younger_row():
+    cache = PolicyRows(LFU(2), 1)
+    cache.reserve(np.array([4, 7]))
+    for keys, stamp in (([4], 6), ([4, 7], 5), ([7], 5)):
+        rows = np.full((len(keys), 1), stamp, np.float32)
+        cache.put(np.array(keys), rows, np.empty((0, len(keys), 1), np.float32), stamp, np.full(len(keys), stamp),
+                  np.arange(len(keys)))
+    at = cache.find(np.array([4, 7]))
+    assert (cache.rows[at, 0].tolist(), cache.stamp[at].tolist()) == ([6, 5], [6, 5])
+
+
 def test_in_a_pull_larger_than_the_cache_a_copy_goes_along_with_its_key():
     """[1 2 5 7 9] one by one through 3 rows: 9 leaves for 7, comes back to another slot, and is still good."""
     cache = PolicyRows(LRU(3), 1)

@@ -29,16 +29,14 @@ class PolicyRows(RowCache):
     def __init__(self, policy, dim: int, slots: int = 0, width: int | None = None, dtype: str = "float32"):
         super().__init__(policy.capacity, dim, slots, width, dtype)
         self.policy = policy
-        self._key = np.zeros(policy.capacity, np.int64)         # by slot: whose row it holds ...
-        self._landed = np.zeros(policy.capacity, bool)          # ... if one has landed there
+        self._landed = np.zeros(policy.capacity, bool)          # by slot: whether the row of its key is there
 
     def __len__(self) -> int:
         return int(self._landed.sum())
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         places = self.policy.slots(keys)
-        here = (places >= 0) & self._landed[places] & (self._key[places] == keys)
-        return np.where(here, places, -1)
+        return np.where((places >= 0) & self._landed[places], places, -1)
 
     def touch(self, places: np.ndarray, used: np.ndarray) -> None:
         """A use is told by `reserve`."""
@@ -57,7 +55,6 @@ class PolicyRows(RowCache):
             self.stamp[new], self.good[new] = self.stamp[old], self.good[old]
         kept = places >= 0
         self._landed[places[kept]] = before[kept] >= 0
-        self._key[places[kept]] = keys[kept]
 
     def put(self, keys: np.ndarray, rows: np.ndarray, state: np.ndarray, stamp: int, good: np.ndarray,
             used: np.ndarray) -> None:
