@@ -53,6 +53,8 @@ PICTURES = {
     "hash_ring": lambda: viz.hash_ring(ConsistentHash(3).bind(None, 3), ConsistentHash(3).bind(None, 4),
                                        keys=range(1, 11), names=["three servers", "a fourth comes"], title="Ring"),
     "links": lambda: viz.links(LEDGER, servers=1),
+    "moved_rows": lambda: viz.moved_rows({name: (np.eye(5) + k > 0, np.eye(5))
+                                          for k, name in enumerate(("lazy", "dense"))}),
     "patterns": lambda: viz.patterns({"gather": LEDGER, "all_to_all": LEDGER}),
     "push_bytes": viz.push_bytes,
     "ring_walk": viz.ring_walk,
@@ -66,6 +68,9 @@ PICTURES = {
     "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
     "terabyte": lambda: viz.terabyte(100_000, 1.05, True, 4),
     "timeline": lambda: viz.timeline(TRACE),
+    "touched": viz.touched,
+    "touched_streams": lambda: viz.touched_streams({name: range(400) for name in ("words", "films", "users", "clicks")},
+                                                   (16, 64)),
 }
 
 

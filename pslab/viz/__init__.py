@@ -21,6 +21,9 @@
     viz.terabyte(capacity, exponent, ...)   bytes of a step on two billion rows; with _widget: with controls
     viz.budgets()                           the cost structure of such a table: memory, and what each lever saves
     viz.cache_curves(streams)               hit rates of cache policies by capacity; cache_by_exponent: by the Zipf's
+    viz.touched(exponent, rows, lookups)    distinct rows of a batch, and their bytes; with _widget: with controls
+    viz.touched_streams({name: ids})        the same of real streams, counted and expected
+    viz.moved_rows({name: (moved, named)})  which rows a rule moved in which step, with a gradient and without
     viz.staleness(s, kind, slow, lr)        time to a target under stragglers, from runs; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
@@ -35,6 +38,7 @@ from .duel import busiest_link, busiest_link_widget, duel, redrawn
 from .flow import Box, flow
 from .gantt import gantt
 from .links import links
+from .moved import moved_rows
 from .patterns import patterns
 from .picture import Picture, Table, new_figure
 from .push_bytes import push_bytes, push_bytes_widget, push_pull_bytes
@@ -50,6 +54,8 @@ from .terabyte import terabyte, terabyte_bytes, terabyte_widget
 from .terabyte_budgets import budgets, terabyte_budgets
 from .terabyte_caches import cache_by_exponent, cache_curves, cache_hit_rates
 from .timeline import timeline
+from .touched import touched, touched_rows, touched_widget
+from .touched_streams import distinct_rows, fitted_exponent, touched_streams
 from .walk import ring_walk
 from .words import Note
 
@@ -72,13 +78,16 @@ __all__ = [
     "cache_curves",
     "cache_hit_rates",
     "curve",
+    "distinct_rows",
     "drawn_rounds",
     "duel",
+    "fitted_exponent",
     "flow",
     "gantt",
     "hash_ring",
     "links",
     "look_of",
+    "moved_rows",
     "new_figure",
     "number",
     "patterns",
@@ -116,5 +125,9 @@ __all__ = [
     "terabyte_bytes",
     "terabyte_widget",
     "timeline",
+    "touched",
+    "touched_rows",
+    "touched_streams",
+    "touched_widget",
     "type_pt",
 ]
