@@ -19,14 +19,17 @@
     server_time   seconds of a step with servers, by schedule; how many servers are enough; aggregators in racks
     scaling       speedup and efficiency, strong and weak; Amdahl's law fitted
     strategies    one step of a recommender: allreduce, server, hybrid
-    crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1)
-    choose        server, all-reduce or sparse all-gather for a group of parameters, with the reason
+    crossover     when a dense all-reduce of a table is cheaper than a server (exercise 11.9.1), by five ways to count
+    rivals        dense ring, server, sparse all-gather: bytes by port, and the memory each of them asks for
+    hot           hot rows replicated and all-reduced, the tail on servers: from which row on, and the gain
+    choose        server, all-reduce or sparse all-gather for a group of parameters, with the binding reason;
+                  choose_cases: decisions worked out by hand
     accounting    the printed numbers of section 11.9, and the fair ones
     terabyte      memory and bytes a step of a table that no machine holds; terabyte_popularity: which rows are asked
                   for; terabyte_chapter: the printed numbers of section 11.7, and what they leave out;
                   terabyte_choices: what a change does (exercise 11.7.1), replicate or shard (11.7.3)
 
-The terabyte's names are imported when first touched: they need NumPy, the others need nothing.
+The terabyte's names and those of hot rows are imported when first touched: they need NumPy, the others need nothing.
 """
 
 from importlib import import_module
@@ -45,6 +48,7 @@ from .algorithms import (
     scatter,
 )
 from .choose import Choice, choose
+from .choose_cases import CHOICE_CASES, ChoiceCase
 from .collectives import (
     all_reduce_bytes_even,
     all_to_all,
@@ -62,7 +66,7 @@ from .compression import (
     top_k_all_gather,
     top_k_message_bytes,
 )
-from .crossover import crossover_fraction
+from .crossover import CROSSOVER_VIEWS, CrossoverBytes, crossover_bytes, crossover_fraction, crossover_rows
 from .fitted import Fitted
 from .fitting import AlphaBeta, Best, best_all_reduce, fit, ring_from_bytes
 from .patterns import (
@@ -83,6 +87,7 @@ from .patterns import (
 from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .predict import ALL_REDUCES, Fastest, all_reduce_s, fastest_all_reduce
 from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
+from .rivals import RIVALS, Rival, gather_over_server, three_rivals
 from .scaling import (
     Amdahl,
     amdahl_speedup,
@@ -130,10 +135,18 @@ _WHERE = {
     "ReplicaSpec": "terabyte_choices",
     "effect": "terabyte_choices",
     "replicate_wins": "terabyte_choices",
+    "HotSplit": "hot",
+    "hot_split": "hot",
+    "hot_threshold": "hot",
+    "split_bytes": "hot",
+    "touch_probability": "hot",
 }
 
 __all__ = [
     "ALL_REDUCES",
+    "CHOICE_CASES",
+    "CROSSOVER_VIEWS",
+    "RIVALS",
     "STRATEGIES",
     "Accounting119",
     "AlphaBeta",
@@ -141,18 +154,22 @@ __all__ = [
     "Best",
     "CacheRow",
     "Choice",
+    "ChoiceCase",
+    "CrossoverBytes",
     "Effect",
     "EmbeddingSpec",
     "EmbeddingStep",
     "Fastest",
     "Fitted",
     "HierarchicalTraffic",
+    "HotSplit",
     "LeastServers",
     "LeftOut",
     "Popularity",
     "Port",
     "PortSplit",
     "ReplicaSpec",
+    "Rival",
     "ServerTraffic",
     "StepBytes",
     "Traffic",
@@ -187,7 +204,9 @@ __all__ = [
     "chunked_ring_all_reduce",
     "chunked_ring_s",
     "colocated_servers",
+    "crossover_bytes",
     "crossover_fraction",
+    "crossover_rows",
     "direct_all_gather",
     "direct_broadcast",
     "direct_reduce",
@@ -199,12 +218,15 @@ __all__ = [
     "fit",
     "fit_amdahl",
     "gather",
+    "gather_over_server",
     "gustafson_speedup",
     "half_all_reduce",
     "halving_doubling_all_reduce",
     "hierarchical_all_reduce",
     "hierarchical_servers",
     "hierarchical_step_s",
+    "hot_split",
+    "hot_threshold",
     "least_servers",
     "lru_memory",
     "one_bit_all_gather",
@@ -229,19 +251,23 @@ __all__ = [
     "server_step_s",
     "sparse_all_gather",
     "sparse_server",
+    "split_bytes",
     "step_flop",
     "step_s",
     "strategy_port_bytes",
     "strong_scaling",
     "table_bytes",
+    "three_rivals",
     "top_k_all_gather",
     "top_k_message_bytes",
+    "touch_probability",
     "uplink_bytes",
     "weak_scaling",
     "zipf_popularity",
 ]
 
 if TYPE_CHECKING:  # for editors: the same names, resolved without running anything
+    from .hot import HotSplit, hot_split, hot_threshold, split_bytes, touch_probability
     from .terabyte import EmbeddingStep, all_to_all_bytes, embedding_step, row_bytes, step_flop, table_bytes
     from .terabyte_chapter import (
         CacheRow,
