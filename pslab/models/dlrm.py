@@ -2,8 +2,10 @@
 
     dense (B, num_dense) ──> bottom MLP ──> (B, D) ───────────┬──────────────┐
                                                               v              v
-    ids of F features ──> embedding bags ──> (B, F, D) ──> dot products, concatenated ──> top MLP ──> logits (B,)
-                          exchangeable: local or sharded      F (F+1) / 2    + D
+    ids of F features ──> embedding bags ──> (B, F, D) ──> interaction ──> top MLP ──> logits (B,)
+                          exchangeable: local or sharded      │
+                          "dot"  all pairs' dot products      F (F + 1) / 2 + D
+                          "cat"  all vectors side by side     (F + 1) D
 
 The embedding bags hold nearly all parameters and touch few of them a step; the two MLPs are small and dense. That is
 why the two parts are trained by different means: rows on servers, dense parameters by all-reduce.
@@ -27,6 +29,7 @@ class DLRM(nn.Module):
     be 1. ReLU after every layer but the last of `top`. seed draws the dense weights (as nn.Linear draws them, from a
     generator of its own) and, where `embeddings` is None, the rows of a local EmbeddingBagCollection.
     embeddings: any module (KeyedJaggedTensor -> KeyedTensor) over `tables`, for instance a sharded collection.
+    interaction: "dot" or "cat" (see dot_interaction, cat_interaction), between the dense vector and the bags.
     ValueError when sizes do not fit.
 
     Example, B = 2 samples, one feature of one and two ids:
@@ -36,17 +39,21 @@ class DLRM(nn.Module):
     """
 
     def __init__(self, num_dense: int, tables: Sequence[EmbeddingBagConfig], bottom: Sequence[int] = (64, 16),
-                 top: Sequence[int] = (64, 32, 1), seed: int = 0, embeddings: nn.Module | None = None):
+                 top: Sequence[int] = (64, 32, 1), seed: int = 0, embeddings: nn.Module | None = None,
+                 interaction: str = "dot"):
         super().__init__()
         tables = list(tables)
+        if interaction not in INTERACTIONS:
+            raise ValueError(f"interaction={interaction!r}; allowed: {', '.join(map(repr, INTERACTIONS))}")
         _check(num_dense, tables, bottom, top)
         self.num_dense = num_dense
         self.embedding_dim = tables[0].embedding_dim
         self.num_features = sum(len(table.feature_names) for table in tables)
         generator = torch.Generator().manual_seed(seed)
         self.bottom = _mlp(num_dense, bottom, generator, last_relu=True)
-        pairs = self.num_features * (self.num_features + 1) // 2
-        self.top = _mlp(self.embedding_dim + pairs, top, generator, last_relu=False)
+        self.interaction = interaction
+        self.top = _mlp(interaction_width(interaction, self.num_features, self.embedding_dim), top, generator,
+                        last_relu=False)
         self.embeddings = EmbeddingBagCollection(tables, seed=seed) if embeddings is None else embeddings
 
     def forward(self, dense: torch.Tensor, sparse) -> torch.Tensor:
@@ -56,7 +63,7 @@ class DLRM(nn.Module):
         if len(bags) != len(dense):
             raise ValueError(f"dense holds {len(dense)} samples and sparse {len(bags)}; they must be equal")
         bags = bags.view(len(dense), self.num_features, self.embedding_dim)
-        return self.top(dot_interaction(self.bottom(dense), bags)).squeeze(1)
+        return self.top(INTERACTIONS[self.interaction](self.bottom(dense), bags)).squeeze(1)
 
     def dense_parameters(self) -> list[nn.Parameter]:
         """The parameters of both MLPs, in a fixed order: what a hybrid trainer sends through the ring."""
@@ -76,6 +83,21 @@ def dot_interaction(dense: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
     # One flat index_select: its backward is one scatter, half the time of indexing with two index tensors.
     pairs = gram.flatten(1).index_select(1, row * n + col)
     return torch.cat([dense, pairs], dim=1)
+
+
+def cat_interaction(dense: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
+    """dense (B, D) and bags (B, F, D) -> (B, (F + 1) D): the dense vector, and behind it the bags in their order."""
+    return torch.cat([dense, bags.flatten(1)], dim=1)
+
+
+INTERACTIONS = {"dot": dot_interaction, "cat": cat_interaction}
+
+
+def interaction_width(interaction: str, num_features: int, dim: int) -> int:
+    """Numbers a row that the interaction hands to the top MLP: D + F (F + 1) / 2, or (F + 1) D."""
+    if interaction == "cat":
+        return (num_features + 1) * dim
+    return dim + num_features * (num_features + 1) // 2
 
 
 def _mlp(width: int, sizes: Sequence[int], generator: torch.Generator, last_relu: bool) -> nn.Sequential:
