@@ -1,0 +1,13 @@
+"""The way back is cut."""
+
+BASE = "right_batched"
+REFUSED_BY = "gradients"
+MISCONCEPTION = "10/no-gradient"
+LONG = True
+
+
+whole = dot_interaction
+
+
+def dot_interaction(dense, bags):
+    return whole(dense.detach(), bags.detach())
