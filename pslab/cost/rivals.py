@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .collectives import ring_all_reduce, sparse_all_gather
-from .ports import Port, check_count
+from .ports import Port, check_count, chunk_sizes
 from .servers import parameter_server, sparse_server
 
 RIVALS = ("allreduce", "server", "gather")
@@ -52,7 +52,7 @@ def three_rivals(K: int, S: int, rows: int, dim: int, rows_per_worker: int, *, s
     """{'allreduce', 'server', 'gather'} for K workers, S servers on machines of their own, a table of `rows` rows.
 
     rows_per_worker: unique rows that each worker touches; slots: numbers of optimizer state for each of a row (AdaGrad
-    1, Adam 2). Equal to a ledger's ports where the touched rows lie evenly over the servers; else they are rounded up.
+    1, Adam 2). Equal to a ledger's ports where each server's range holds as many touched rows as `chunk_sizes` says.
     """
     check_count("K", K, 1), check_count("S", S, 1), check_count("slots", slots)
     row = check_count("dim", dim, 1) * check_count("itemsize", itemsize, 1)
@@ -60,10 +60,15 @@ def three_rivals(K: int, S: int, rows: int, dim: int, rows_per_worker: int, *, s
         raise ValueError(f"rows_per_worker={rows_per_worker}; unique rows can be at most rows={rows}")
     whole = rows_per_worker == rows
     copy, shard = rows * row * (1 + slots), -(-rows // S) * row * (1 + slots)
-    served = parameter_server(rows, K, S, row) if whole else sparse_server(rows_per_worker, K, S, row, key_bytes)
+    if whole:
+        served = parameter_server(rows, K, S, row).ports
+    else:
+        workers = sparse_server(rows_per_worker, K, S, row, key_bytes).workers
+        each = chunk_sizes(rows_per_worker, S)
+        served = (*workers, *(Port(K * n * row, K * n * (row + 2 * key_bytes)) for n in each))
     gathered = sparse_all_gather(rows_per_worker, K, row, 0 if whole else key_bytes)
     return {"allreduce": Rival("allreduce", ring_all_reduce(rows * dim, K, itemsize).ports, copy, 0, K),
-            "server": Rival("server", served.ports, 0, shard, S),
+            "server": Rival("server", served, 0, shard, S),
             "gather": Rival("gather", gathered.ports, copy, 0, K)}
 
 

@@ -11,11 +11,14 @@
     Downpour, Compensated, Hogwild          asynchronous strategies of any model; WatchedServer: how stale is a push?
     run_race, run_hogwild                   real servers, rings and shared memory side by side, on a small Task
     schedule ──> replay ──> straggler_grid, best_rates      the same without messages: who when, the loss, many cells
+    run_rival, sweep_crossover, run_hot     bytes counted beside pslab.cost: three rivals, exercise 11.9.1, hot rows
+    two_by_two, run_actors                  {server, all-reduce} × {waiting, not}; a learner and actors that come and go
     staleness_law, stable_rates, ssp_regret, time_over_tau, AdaptiveStaleness       what staleness costs
 """
 
 from pslab.ps import SGD, AdaGrad
 
+from .actors import Actor, ActorsRun, Episode, run_actors
 from .adaptive import AdaptiveSSP, AdaptiveStaleness
 from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
@@ -24,6 +27,7 @@ from .downpour import Compensated, Downpour, dense_table
 from .feeding import Feeding, compare_feeding
 from .grid import straggler_grid, usual_kinds
 from .hogwild import Hogwild, HogwildRun, run_hogwild
+from .hot import HotRun, run_hot
 from .job import Given, Job, tables_of
 from .losses import LOSSES
 from .pace import Pace, spend
@@ -31,6 +35,7 @@ from .pipeline import Pipeline, time_over_tau
 from .race import Lane, Race, run_race, usual_modes
 from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay_rounds
 from .rivals import best_rates, usual_rivals
+from .rivals_counted import CrossoverPoint, RivalRun, SparseStep, run_rival, sweep_crossover
 from .run import JobResult, run_job, train_program
 from .shared import shared_vector
 from .stale import (
@@ -46,15 +51,17 @@ from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
 from .tasks import DoubleWell, Logistic, Quadratic, SparseLogistic, Task
 from .timing import Schedule, backup_rounds, schedule
 from .trainer import Trainer
+from .two_by_two import Corner, two_by_two
 from .watched import Update, WatchedServer
 
-__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "AdaGrad", "Adam", "AdaptiveSSP",
-           "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Curve", "DataServer", "DataWorker", "DoubleWell",
-           "Downpour", "Feeding", "Given", "Hogwild", "HogwildRun", "Job", "JobResult", "Lane", "Law", "Logistic",
-           "Momentum", "Pace", "Pipeline", "Quadratic", "Race", "Regret", "Schedule", "SparseLogistic", "Task",
-           "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates",
-           "busiest_port", "compare_feeding", "compensate", "dense_table", "law_of_updates", "over_staleness",
-           "port_bytes", "replay", "replay_rounds", "run_hogwild", "run_job", "run_race", "schedule", "serve_data",
+__all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "Actor", "ActorsRun", "AdaGrad", "Adam",
+           "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Corner", "CrossoverPoint", "Curve",
+           "DataServer", "DataWorker", "DoubleWell", "Downpour", "Episode", "Feeding", "Given", "Hogwild", "HogwildRun",
+           "HotRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum", "Pace", "Pipeline", "Quadratic", "Race",
+           "Regret", "RivalRun", "Schedule", "SparseLogistic", "SparseStep", "Task", "Trainer", "Update", "WarmUp",
+           "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port", "compare_feeding",
+           "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds",
+           "run_actors", "run_hogwild", "run_hot", "run_job", "run_race", "run_rival", "schedule", "serve_data",
            "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates", "staleness_law",
-           "straggler_grid", "tables_of", "time_over_tau", "train_program", "usual_kinds", "usual_modes",
-           "usual_rivals"]
+           "straggler_grid", "sweep_crossover", "tables_of", "time_over_tau", "train_program", "two_by_two",
+           "usual_kinds", "usual_modes", "usual_rivals"]
