@@ -292,7 +292,7 @@ for name, rule, optimizer in (("SGD", SGD(0.05), lambda p: torch.optim.SGD(p, lr
         stepper.zero_grad()
         loss_of(plain(item_batch(step)).values, step).backward()
         stepper.step()
-    apart = float((fused.tables.item.weight - plain.tables.item.weight).abs().max())
+    apart = float((fused.tables.item.weight - plain.tables.item.weight.detach()).abs().max())
     rows.append([name, len(list(fused.parameters())), yes(apart < 1e-5)])
 Table(["rule", "parameters of the fused module", "same rows as torch's optimizer"], rows)
 
@@ -456,8 +456,17 @@ viz.touched(exponent=1.0, rows=100_000, lookups=4096)
 viz.touched_widget()
 
 # %% [markdown]
-# Two billion rows in place of ten thousand make a step somewhat dearer and not 200,000 times dearer. The exponent makes
-# most of the difference: above 1 a few rows have most of the look-ups.
+# Some of what you may have found:
+
+# %%
+corners = [(a, rows, viz.touched_rows(a, rows, 4096)) for a in (0.6, 1.0, 1.4) for rows in (10_000, ROWS)]
+Table(["exponent", "rows of the table", "the table", "distinct rows", "ids and rows of a step"],
+      [[a, rows, sized(each["dense"]), round(each["distinct"]), sized(each["once"])] for a, rows, each in corners],
+      note="4,096 look-ups, rows of 64 numbers")
+
+# %% [markdown]
+# Two billion rows in place of ten thousand make the table heavier by five powers of ten, and a step by a factor of
+# about two at most. The exponent matters more: well above 1 a few rows have most of the look-ups.
 #
 # A caution about such models. In print you can find a cost model in which the 5,000 hottest of two billion rows get
 # 0.85 of the look-ups "because of the skew", and Zipf is named. Does a Zipf with its exponent of 1.1 do that?
@@ -658,6 +667,10 @@ viz.bars([f"rank {rank}" for rank in range(RANKS)], {f"by {by}": counts.tolist()
          title="Who serves the look-ups, ids sorted by popularity")
 
 # %% [markdown]
+# By ranges rank 0 serves nearly everything. A hash spreads *rows*, so that all ranks have some of the hot ones. It does
+# not cut a row in two: whoever has the hottest row still serves most, and de-duplication, which sends each id of a batch
+# once, is what keeps that load down.
+#
 # ### Rows or sums?
 #
 # The owner could also pool: it knows which bag each id is for, adds up what it has of that bag, and sends one *partial
@@ -849,7 +862,7 @@ Table(["rule", "rows at the end", "look-ups with a row of their own", "rows that
 # | a host's share exceeds its accelerator | not the rows alone: with Adam's state it does | 4 |
 # | row-wise AdaGrad sums the squares | it takes their mean, or every step is $\sqrt D$ times shorter | 4 |
 # | lazy Adam is a faster Adam | it is another algorithm, whose late rows begin with a step that is too long | 4 |
-# | 85 % of look-ups hit 5,000 rows because of Zipf | a coin in that program says so; its Zipf gives less | 5 |
+# | 0.85 of the look-ups hit 5,000 rows because of Zipf | a coin in that program says so; its Zipf gives less | 5 |
 # | batches are independent draws | words burst, users come in visits, films avoid themselves | 5 |
 # | embeddings are synchronised by elastic averaging | a row has one copy; [11.5](11_05_bounded_staleness.ipynb) averages replicated parts | 7 |
 
