@@ -9,7 +9,8 @@
     clicklog.py    Batch, FeatureSpec, ClickLog
     synthetic.py   a log with a planted teacher, so that the best reachable AUC is known
     movielens.py   MovieLens-100K read as clicks
-    criteo.py      Criteo's click logs, streamed from disk
+    criteo.py      Criteo's click logs, streamed from disk; criteo_files.py: its days; criteo_vocabulary.py: its values
+                   as rows, by how often they occur
     sparse.py      labelled sparse rows; libsvm.py reads them from a file as a stream; a9a.py: the data set
     ratings.py     MovieLens-100K as ratings, split u1
     digits.py      scikit-learn's handwritten digits
@@ -17,6 +18,7 @@
     folders.py     where data may lie on this machine
     fetch.py       bringing MovieLens-100K and a9a into the user's cache, when asked to
     sources.py     load(): one door to all of them
+    loader.py      Loader: any of these logs dealt to K workers, batch by batch; can stop and go on
     feeding.py     Partition: which rows are whose, in which epoch
     metrics.py     AUC, log loss, normalised entropy
 
@@ -35,6 +37,8 @@ _WHERE = {
     "concat_batches": "clicklog",
     "synthetic_click_log": "synthetic",
     "CriteoReader": "criteo",
+    "CriteoVocabulary": "criteo_vocabulary",
+    "Loader": "loader",
     "criteo_click_log": "criteo",
     "item_click_rate_baseline": "movielens",
     "movielens_click_log": "movielens",
@@ -86,6 +90,7 @@ __all__ = [
     "Batch",
     "ClickLog",
     "CriteoReader",
+    "CriteoVocabulary",
     "DataError",
     "DigitData",
     "FeatureSpec",
@@ -94,6 +99,7 @@ __all__ = [
     "JaggedTensor",
     "KeyedJaggedTensor",
     "LibsvmFile",
+    "Loader",
     "MissingData",
     "Partition",
     "Pictures",
@@ -132,6 +138,7 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     from pslab.data.a9a import SparseData, sparse_data
     from pslab.data.clicklog import Batch, ClickLog, FeatureSpec, concat_batches
     from pslab.data.criteo import CriteoReader, criteo_click_log
+    from pslab.data.criteo_vocabulary import CriteoVocabulary
     from pslab.data.digits import DigitData, Pictures, digit_data
     from pslab.data.feeding import Partition
     from pslab.data.fetch import (
@@ -155,6 +162,7 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     )
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
     from pslab.data.libsvm import LibsvmFile
+    from pslab.data.loader import Loader
     from pslab.data.metrics import auc, log_loss, normalised_entropy
     from pslab.data.movielens import item_click_rate_baseline, movielens_click_log
     from pslab.data.ratings import RatingData, Ratings, rating_data
