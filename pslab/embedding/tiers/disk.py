@@ -119,7 +119,8 @@ class DiskStore(RowStore):
     def _recover(self) -> None:
         self.recovered = 0
         for ids, slots, steps in self._journal.batches():
-            self._write_in_place(ids, slots)
+            if len(ids):                            # else a flush of steps alone
+                self._write_in_place(ids, slots)
             self.recovered, self.steps = self.recovered + len(ids), steps
         self._empty_journal()
 

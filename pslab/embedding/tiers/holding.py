@@ -38,7 +38,7 @@ class Holding:
         """
         with self._lock:
             self._check_open()
-            ids = check_ids(ids, self.num_rows, self.name)
+            ids = check_ids(ids, self.num_rows, self.name).copy()   # kept until `drop`
             while not self._fits(ids):
                 if give_up is not None and give_up():
                     return None

@@ -65,7 +65,8 @@ class Journal:
             return None
         self.end, self.batch = self.end + _HEAD.size + body + _TAIL.size, batch
         ids = np.frombuffer(data, np.int64, n)
-        return ids, np.frombuffer(data, np.uint64, offset=8 * n, count=n * self.header.words).reshape(n, -1), steps
+        slots = np.frombuffer(data, np.uint64, offset=8 * n, count=n * self.header.words)
+        return ids, slots.reshape(n, self.header.words), steps
 
     def clear(self) -> None:
         """Forget all batches: the table's file has them, and the disk has the table's file."""

@@ -170,7 +170,7 @@ class TieredStore(Holding, RowStore):
             slots = slots if (slots >= 0).all() else None
         if slots is None:
             slots = self._batch(ids)
-            self._last = ids, slots
+            self._last = ids.copy(), slots                      # the caller may write other ids into the array
         if load:
             self._fill(ids, slots)
         return slots
