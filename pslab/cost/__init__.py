@@ -88,6 +88,7 @@ from .ports import Port, Traffic, add_traffic, alpha_beta_s, chunk_sizes
 from .predict import ALL_REDUCES, Fastest, all_reduce_s, fastest_all_reduce
 from .racks import all_reduce_links, all_reduce_on_racks_s, uplink_bytes
 from .rivals import RIVALS, Rival, gather_over_server, three_rivals
+from .rivals_time import strategy_step_s
 from .scaling import (
     Amdahl,
     amdahl_speedup,
@@ -255,6 +256,7 @@ __all__ = [
     "step_flop",
     "step_s",
     "strategy_port_bytes",
+    "strategy_step_s",
     "strong_scaling",
     "table_bytes",
     "three_rivals",

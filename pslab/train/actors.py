@@ -158,8 +158,9 @@ def _learner(comm: Comm, rules: dict) -> dict:
             if rules["way"] == "broadcast":
                 send([mail.src])            # it has nothing to begin with
         elif mail.kind == "leave":
-            present.remove(mail.src)
             gone += 1
+            if mail.src in present:         # one that would have come after the end says goodbye too
+                present.remove(mail.src)
         else:
             waiting += 1
             episodes.append([mail.src - FIRST_ACTOR, mail.meta["v"], version, None, mail.meta["began"], comm.now()])
