@@ -48,7 +48,7 @@ from .measured import MeasuredStep, Scale, measure_step, measured_designs
 from .measured_exchange import RowExchange
 from .row_rules import DenseAdam
 from .sharded import ShardedEmbeddingBagCollection
-from .sharding import Plan, Sharding, plan_tables
+from .sharding import Plan, Sharding, merge_shards, plan_tables
 from .tiers import (
     DeviceStore,
     DiskStore,
@@ -73,5 +73,5 @@ __all__ = ["CLOCK", "DEFAULT_INIT_SCALE", "FIFO", "LFU", "LRU", "Belady", "Cache
            "QuotientRemainder", "RemoteStore", "RowExchange", "RowLayout", "RowStore", "Scale", "ServerStore",
            "ShardedEmbeddingBagCollection", "Sharding", "StaticTopK", "Stochastic", "Storage",
            "TieredEmbeddingBagCollection", "TieredStore", "TieredTable", "collisions", "expected_rows_used", "fuse",
-           "int4", "int8", "measure_step", "measured_designs", "miss_curve", "plan_tables", "popularity_dims",
-           "serve_rows", "stable_hash", "stack_distances", "table_configs"]
+           "int4", "int8", "measure_step", "measured_designs", "merge_shards", "miss_curve", "plan_tables",
+           "popularity_dims", "serve_rows", "stable_hash", "stack_distances", "table_configs"]

@@ -55,7 +55,8 @@ class ShardedEmbeddingBagCollection(nn.Module):
         self.configs, self.fused, self.backend = list(tables), fuse(tables), backend
         self._feature_dims = [(feature, table.embedding_dim) for table in self.configs
                               for feature in table.feature_names]
-        self.over = None
+        self.over, self.held = None, None
+        self._ahead: dict[int, tuple] = {}
         if isinstance(backend, Comm):
             if plan is None:
                 plan = plan_tables(tables, backend.world_size, rule)
@@ -74,18 +75,58 @@ class ShardedEmbeddingBagCollection(nn.Module):
         names = [feature for feature, _ in self._feature_dims]
         if self.over is not None:
             return KeyedTensor(names, dims, self.over.forward(features))
-        lookups = [_Lookup(fused, features) for fused in self.fused]
-        # Ask for all dimensions first, then wait: their ways to the servers overlap.
-        pulls = [self.backend.pull(lookup.keys, table=lookup.table) for lookup in lookups]
+        _, lookups, pulls = self._ahead.pop(id(features), None) or self._ask(features)
         pooled: dict[str, torch.Tensor] = {}
         for lookup, pull in zip(lookups, pulls):
             rows = self.backend.wait(pull)
             anchor = torch.zeros(0, requires_grad=True)    # rows are no parameter: this makes autograd call back
-            bags = _PullPool.apply(anchor, rows, lookup, self.backend)
+            bags = _PullPool.apply(anchor, rows, lookup, self)
             if lookup.divisor is not None:
                 bags = bags / lookup.divisor
             pooled.update(zip(lookup.features, bags.view(len(lookup.features), -1, lookup.dim)))
         return KeyedTensor(names, dims, torch.cat([pooled[name] for name in names], dim=1))
+
+    def prefetch(self, features) -> None:
+        """Ask for a coming batch now; the `forward` of this same object then finds its answer, or waits for it.
+
+        From servers its rows are pulled: as they are at the worker's clock of this call. With a Comm its ids go to
+        their owners, in the background, and rows are still read in forward; all ranks prefetch together, and an id out
+        of range is a ValueError of that forward. What is asked for and not used: `forget`.
+        """
+        if self.over is not None:
+            self.over.ask_ahead(features)
+        elif id(features) not in self._ahead:
+            self._ahead[id(features)] = self._ask(features)
+
+    def forget(self, keep=None) -> None:
+        """Take back every `prefetch` that no forward has used, except that of the batch `keep`."""
+        if self.over is not None:
+            self.over.forget(keep)
+        for key in [key for key in self._ahead if key != id(keep)]:
+            for pull in self._ahead.pop(key)[2]:
+                self.backend.wait(pull)
+
+    def _ask(self, features) -> tuple:
+        """(features, lookups, pulls); the first keeps the object alive, by whose id it is found."""
+        lookups = [_Lookup(fused, features) for fused in self.fused]
+        # Ask for all dimensions first, then wait: their ways to the servers overlap.
+        return features, lookups, [self.backend.pull(lookup.keys, table=lookup.table) for lookup in lookups]
+
+    def hold(self) -> None:
+        """From now on `backward` keeps what it would send to servers, or step, in `held`, until `release`."""
+        if self.over is not None:
+            self.over.held = [] if self.over.held is None else self.over.held
+        elif self.held is None:
+            self.held = []
+
+    def release(self, times: float = 1.0) -> None:
+        """Let go of what was held, multiplied by `times`; later backwards are held again."""
+        if self.over is not None:
+            self.over.release(times)
+            return
+        held, self.held = self.held, []
+        for keys, grads, table in held:
+            self.backend.push(keys, grads if times == 1.0 else grads * times, table=table)
 
     def rows(self, table: str) -> torch.Tensor:
         """All rows of one table: (R, D). Pulled from the servers; with a Comm all ranks ask together."""
@@ -136,8 +177,8 @@ class _PullPool(torch.autograd.Function):
     """Forward: sums of pulled rows by bag, (F·B, D). Backward: gradients summed over equal keys, pushed."""
 
     @staticmethod
-    def forward(ctx, anchor, rows, lookup, backend):
-        ctx.lookup, ctx.backend = lookup, backend
+    def forward(ctx, anchor, rows, lookup, module):
+        ctx.lookup, ctx.module = lookup, module
         return F.embedding_bag(lookup.inverse, rows, lookup.offsets, mode="sum", include_last_offset=True)
 
     @staticmethod
@@ -146,5 +187,8 @@ class _PullPool(torch.autograd.Function):
         bag_of_lookup = torch.from_numpy(np.repeat(np.arange(len(lookup.lengths)), lookup.lengths))
         grads = torch.zeros(len(lookup.keys), lookup.dim)
         grads.index_add_(0, lookup.inverse, grad_bags.index_select(0, bag_of_lookup))
-        ctx.backend.push(lookup.keys, grads, table=lookup.table)
+        if ctx.module.held is None:
+            ctx.module.backend.push(lookup.keys, grads, table=lookup.table)
+        else:
+            ctx.module.held.append((lookup.keys, grads, lookup.table))
         return torch.zeros(0), None, None, None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pslab.comm import Comm, Mail
 
 from .requests import Again
 from .server import KVServer
 
 
-def serve(comm: Comm, server: KVServer) -> dict:
-    """Answer mail until every worker said goodbye; gives the server's `stats()`."""
+def serve(comm: Comm, server: KVServer, after: Callable[[], None] | None = None) -> dict:
+    """Answer mail until every worker said goodbye; gives the server's `stats()`. after: called after every letter."""
     mail = None
     begin(comm, server)
     while True:
         answer(comm, server, mail)
+        if after is not None:
+            after()
         if server.done:
             return server.stats()
         due_s = server.next_deadline_s()

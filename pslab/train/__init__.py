@@ -1,7 +1,9 @@
 """Training one model: alone, by all-reduce, on servers, by the hybrid of both; and without waiting for each other.
 
     Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
-              └── train_program on every rank: Trainer on workers, KVServer on servers
+              ├── train_program on every rank: Trainer on workers, KVServer on servers
+              ├── options: Clip, precision="bf16", pipelined, Scheduled(rule, warm_up(100) * cosine(10_000))
+              └── Checkpoints, Checkpoint: stopped anywhere, gone on from exactly
 
     DataServer, serve_data, DataWorker      ranks that hold the rows and hand them out
     compare_feeding(...)                    data servers against a partitioned data set, in bytes and in time
@@ -22,6 +24,9 @@ from .actors import Actor, ActorsRun, Episode, run_actors
 from .adaptive import AdaptiveSSP, AdaptiveStaleness
 from .allreduce_sgd import Adam, AllReduceSteps, Momentum, allreduce_sgd
 from .bytes import busiest_port, port_bytes
+from .checkpoint import Checkpoint, Checkpoints, ServerSaves, load_checkpoint, load_server, save_checkpoint
+from .checkpoint_files import CheckpointError
+from .clipping import Clip
 from .data_server import DataServer, DataWorker, serve_data
 from .downpour import Compensated, Downpour, dense_table
 from .feeding import Feeding, compare_feeding
@@ -37,6 +42,7 @@ from .replaying import Curve, WarmUp, compensate, over_staleness, replay, replay
 from .rivals import best_rates, usual_rivals
 from .rivals_counted import CrossoverPoint, RivalRun, SparseStep, run_rival, sweep_crossover
 from .run import JobResult, run_job, train_program
+from .schedules import RateSchedule, Scheduled, cosine, step_decay, warm_up
 from .shared import shared_vector
 from .stale import (
     Law,
@@ -55,13 +61,15 @@ from .two_by_two import Corner, two_by_two
 from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "Actor", "ActorsRun", "AdaGrad", "Adam",
-           "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Compensated", "Corner", "CrossoverPoint", "Curve",
-           "DataServer", "DataWorker", "DoubleWell", "Downpour", "Episode", "Feeding", "Given", "Hogwild", "HogwildRun",
-           "HotRun", "Job", "JobResult", "Lane", "Law", "Logistic", "Momentum", "Pace", "Pipeline", "Quadratic", "Race",
-           "Regret", "RivalRun", "Schedule", "SparseLogistic", "SparseStep", "Task", "Trainer", "Update", "WarmUp",
-           "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port", "compare_feeding",
-           "compensate", "dense_table", "law_of_updates", "over_staleness", "port_bytes", "replay", "replay_rounds",
-           "run_actors", "run_hogwild", "run_hot", "run_job", "run_race", "run_rival", "schedule", "serve_data",
-           "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates", "staleness_law",
-           "straggler_grid", "sweep_crossover", "tables_of", "time_over_tau", "train_program", "two_by_two",
-           "usual_kinds", "usual_modes", "usual_rivals"]
+           "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Checkpoint", "CheckpointError", "Checkpoints", "Clip",
+           "Compensated", "Corner", "CrossoverPoint", "Curve", "DataServer", "DataWorker", "DoubleWell", "Downpour",
+           "Episode", "Feeding", "Given", "Hogwild", "HogwildRun", "HotRun", "Job", "JobResult", "Lane", "Law",
+           "Logistic", "Momentum", "Pace", "Pipeline", "Quadratic", "Race", "RateSchedule", "Regret", "RivalRun",
+           "Schedule", "Scheduled", "ServerSaves", "SparseLogistic", "SparseStep", "Task", "Trainer", "Update",
+           "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port", "compare_feeding",
+           "compensate", "cosine", "dense_table", "law_of_updates", "load_checkpoint", "load_server", "over_staleness",
+           "port_bytes", "replay", "replay_rounds", "run_actors", "run_hogwild", "run_hot", "run_job", "run_race",
+           "run_rival", "save_checkpoint", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
+           "stable_rate_by_experiment", "stable_rates", "staleness_law", "step_decay", "straggler_grid",
+           "sweep_crossover", "tables_of", "time_over_tau", "train_program", "two_by_two", "usual_kinds", "usual_modes",
+           "usual_rivals", "warm_up"]

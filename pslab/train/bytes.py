@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pslab.cost import Port, PortSplit, ring_all_reduce
 
+from .pipelined import bucket_limit, bucket_stretches
 from .run import JobResult
 from .strategies import DENSE_TABLE
 
@@ -18,7 +19,8 @@ from .strategies import DENSE_TABLE
 def port_bytes(result: JobResult) -> list[PortSplit]:
     """Bytes of the whole run by rank: workers, then servers. `.dense` and `.sparse` are (out, in) of the port."""
     job, steps = result.job, len(result.losses)
-    dense_ring = _ring_of_dense(result) if job.strategy in ("allreduce", "hybrid") else [Port(0, 0)] * job.workers
+    has_ring = job.strategy in ("allreduce", "hybrid", "exchange")
+    dense_ring = _ring_of_dense(result) if has_ring else [Port(0, 0)] * job.workers
     splits = []
     for rank in range(job.workers):
         dense = Port(dense_ring[rank].out_bytes * steps, dense_ring[rank].in_bytes * steps)
@@ -48,9 +50,11 @@ def busiest_port(result: JobResult) -> tuple[int, str, float, float]:
 
 
 def _ring_of_dense(result: JobResult) -> list[Port]:
-    """One step's ring over the dense parameters: the ledger cannot tell two rings apart, the closed form can."""
-    elements = sum(value.numel() for name, value in result.state.items() if not name.startswith("embeddings."))
-    return list(ring_all_reduce(elements, result.job.workers).ports)
+    """One step's rings over the dense parameters: the ledger cannot tell two rings apart, the closed form can."""
+    sizes = [value.numel() for name, value in result.state.items() if not name.startswith("embeddings.")]
+    buckets, _ = bucket_stretches(sizes, bucket_limit(result.job.bucket_bytes, result.job.pipelined))
+    rings = [ring_all_reduce(bucket.stop - bucket.start, result.job.workers).ports for bucket in buckets]
+    return [Port(sum(port.out_bytes for port in ports), sum(port.in_bytes for port in ports)) for ports in zip(*rings)]
 
 
 def _among_workers(result: JobResult, rank: int) -> Port:

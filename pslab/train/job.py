@@ -2,6 +2,7 @@
 
     Job ──> local_model()    all rows in this process            single, allreduce
        ├──> worker_model(kv) rows on servers                     hybrid, server
+       │    ... (None, comm) rows on the workers                 exchange
        └──> kv_tables()      what the servers hold, and how it begins and is updated
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pslab.comm import Comm
 from pslab.data import ClickLog
 from pslab.embedding import (
     EmbeddingBagCollection,
@@ -23,9 +25,11 @@ from pslab.embedding import (
 from pslab.models import DLRM
 from pslab.ps import AdaGrad, Init, KVWorker, Rule, TableConfig, consistency_of
 
+from .clipping import Clip
 from .flat import flat_values
 from .losses import LOSSES
 from .strategies import DENSE_TABLE, NEEDS_SERVERS, STRATEGIES
+from .trainer import check_options
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Job:
 
     staleness: rounds that a worker may run ahead of the slowest, for all that lives on servers: 0 is BSP, math.inf ASP
     (strategy hybrid: for rows; its ring keeps the workers in step). cache_rows: rows of each table that a worker keeps.
+
+    clip, precision, pipelined, bucket_bytes: see Trainer. A pipelined hybrid with a staleness of 1 or more asks for
+    rows one step ahead, which is one of these rounds: its tables then promise staleness - 1. The learning rate's
+    schedule belongs to the optimizer: Scheduled(AdaGrad(0.05), ...), see schedules.py.
     """
 
     tables: tuple[EmbeddingBagConfig, ...]
@@ -54,6 +62,10 @@ class Job:
     dense_init: Init | None = None
     staleness: float = 0
     cache_rows: int = 0
+    clip: Clip | float | None = None
+    precision: str = "float32"
+    pipelined: bool = False
+    bucket_bytes: int | None = None
 
     def __post_init__(self):
         if self.strategy not in STRATEGIES:
@@ -74,6 +86,9 @@ class Job:
                 raise ValueError(f"{argument}={getattr(self, argument)}; strategy {self.strategy!r} has no servers, "
                                  f"0 is needed")
         object.__setattr__(self, "tables", tuple(self.tables))
+        if self.clip is not None and not isinstance(self.clip, Clip):
+            object.__setattr__(self, "clip", Clip(self.clip))
+        check_options(self.strategy, **self.options)
         self.dense_model()      # refuses sizes that do not fit before any process is started
 
     @property
@@ -106,13 +121,27 @@ class Job:
                     parameter.copy_(part.view_as(parameter))
         return model
 
-    def worker_model(self, kv: KVWorker | None) -> DLRM:
-        """The model as a worker of this strategy holds it."""
+    @property
+    def rows_ahead(self) -> int:
+        """By how many steps rows are asked for before the round that ends before theirs (see Trainer)."""
+        return int(self.pipelined and self.strategy == "hybrid" and self.staleness >= 1)
+
+    def worker_model(self, kv: KVWorker | None, comm: Comm | None = None) -> DLRM:
+        """The model as a worker of this strategy holds it. comm: of the workers, for strategy `exchange`."""
+        if self.strategy == "exchange":
+            return self.model(ShardedEmbeddingBagCollection(self.tables, comm, rule=self.optimizer, seed=self.seed,
+                                                            init=self.init))
         return self.local_model() if kv is None else self.model(ShardedEmbeddingBagCollection(self.tables, kv))
+
+    @property
+    def options(self) -> dict:
+        """The options of this job's Trainers."""
+        return {"clip": self.clip, "precision": self.precision, "pipelined": self.pipelined,
+                "rows_ahead": self.rows_ahead, "bucket_bytes": self.bucket_bytes}
 
     def kv_tables(self) -> list[TableConfig]:
         """What the servers hold: the fused tables; for strategy `server` the dense parameters besides."""
-        model = consistency_of(self.staleness)
+        model = consistency_of(self.staleness - self.rows_ahead)
         tables = table_configs(self.tables, self.optimizer, seed=self.seed, init=self.init, consistency=model)
         if self.strategy == "server":
             values = flat_values(self.dense_model().dense_parameters()).numpy()

@@ -7,13 +7,15 @@
     owner        the owner's half: rows looked up, one step of the rule
     dists        the exchanges between them, and their bytes
     wire         fp32, fp16, int8
+    export       a rank's shards as plain tensors, and back into another plan
     collection   all of it together
 """
 
 from .collection import OverRanks
+from .export import merge_shards
 from .plan import Shard, Sharding, check_plan, equal_ranges, lookups_per_owner, shards_of
 from .planner import Plan, plan_tables, shard_bytes, table_bytes
 from .wire import WIRES, Wire, wires
 
 __all__ = ["WIRES", "OverRanks", "Plan", "Shard", "Sharding", "Wire", "check_plan", "equal_ranges",
-           "lookups_per_owner", "plan_tables", "shard_bytes", "shards_of", "table_bytes", "wires"]
+           "lookups_per_owner", "merge_shards", "plan_tables", "shard_bytes", "shards_of", "table_bytes", "wires"]

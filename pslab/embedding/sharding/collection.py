@@ -20,6 +20,7 @@ from pslab.ps import Init, Rule
 
 from ..config import EmbeddingBagConfig, check_tables, check_weighted
 from .dists import input_dist, value_dist
+from .export import export, load_export
 from .layout import Group, fused_keys, groups_of
 from .lookup import Bags, Lookup
 from .owner import Ask, Store, joined
@@ -39,7 +40,9 @@ class OverRanks:
         self.tables, self.comm, self.plan = check_tables(tables), comm, plan
         self.row_wire, self.gradient_wire = wires(wire)
         self.is_weighted = check_weighted(self.tables, is_weighted)
-        self.dedup, self.steps = dedup, 0
+        self.dedup, self.steps, self.rule = dedup, 0, rule
+        self.held: list | None = None                          # [(batch, received gradients, replicas', t)], or step
+        self._ahead: dict[int, tuple] = {}
         self.groups = groups_of(self.tables, plan, comm.world_size)
         self.sharded = [group for group in self.groups if group.replica is None]
         self.width = sum(table.embedding_dim * len(table.feature_names) for table in self.tables)
@@ -85,24 +88,66 @@ class OverRanks:
             to_owners.append([units[lo:hi] for lo, hi in zip(lookup.cut, lookup.cut[1:])])
         received = self._exchange([[group[o] for group in to_owners] for o in range(K)], self.gradient_wire,
                                   [[batch.asked[r][g].units for r in range(K)] for g in range(len(self.sharded))])
-        for g, group in enumerate(self.sharded):
-            grads = self._together(group, received[g])
-            self.stores[id(group)].step([asked[g] for asked in batch.asked], grads, self.steps)
-        for group, lookup in batch.replicas:
-            self._step_replicas(group, lookup, lookup.unit_gradients(grad_out))
+        steps = [(self.stores[id(group)], [asked[g] for asked in batch.asked], self._together(group, received[g]))
+                 for g, group in enumerate(self.sharded)]
+        steps += [(self.stores[id(group)], *self._joined_replicas(group, lookup, lookup.unit_gradients(grad_out)))
+                  for group, lookup in batch.replicas]
+        if self.held is None:
+            for store, asks, grads in steps:
+                store.step(asks, grads, self.steps)
+        else:                                                  # the memory of `_together` is the next exchange's
+            self.held.append(([(store, asks, grads.clone()) for store, asks, grads in steps], self.steps))
+
+    def release(self, times: float = 1.0) -> None:
+        """Take the steps that were held, their gradients multiplied by `times`."""
+        held, self.held = self.held, []
+        for steps, t in held:
+            for store, asks, grads in steps:
+                store.step(asks, grads if times == 1.0 else grads.mul_(times), t)
+
+    def held_square(self) -> float:
+        """The sum of squares of the held gradients of this rank's rows, equal rows summed; replicas count at rank 0."""
+        replicas = {id(self.stores[id(group)]) for group in self.groups if group.replica and self.comm.rank}
+        return sum(store.square(asks, grads) for steps, _ in self.held for store, asks, grads in steps
+                   if id(store) not in replicas)
 
     def _ask(self, features) -> Batch:
         """input_dist, after which every rank has what it needs of this batch, or none has."""
+        _, prepared, work = self._ahead.pop(id(features), (None, None, None))
+        if work is None:
+            prepared = self._prepare(features)
+            asked = self._input(self.comm, prepared)
+        else:
+            asked = work.wait()
+        rows, lookups, replicas, _ = prepared
+        return Batch(rows, lookups, replicas, asked)
+
+    def ask_ahead(self, features) -> None:
+        """_ask in the background; see ShardedEmbeddingBagCollection.prefetch."""
+        if id(features) not in self._ahead:
+            prepared = self._prepare(features)
+            work = self.comm.background(lambda twin: self._input(twin, prepared), name="input_dist")
+            self._ahead[id(features)] = features, prepared, work
+
+    def forget(self, keep=None) -> None:
+        """Wait for what was asked ahead of other batches than `keep`, and drop it."""
+        for key in [key for key in self._ahead if key != id(keep)]:
+            self._ahead.pop(key)[2].wait()
+
+    def _prepare(self, features) -> tuple:
+        """(rows of the batch, lookups, those of replicas, what is wrong with the batch or None)."""
         try:
             bags = {id(group): Bags.of(group, features, self.is_weighted) for group in self.groups}
         except ValueError as bad:
-            input_dist(self.comm, None, len(self.sharded), self.dedup, error=str(bad))
-            raise
+            return 0, [], [], str(bad)
         lookups = [Lookup(group, bags[id(group)], self.dedup) for group in self.sharded]
         replicas = [(group, Lookup(group, bags[id(group)], True)) for group in self.groups if group.replica]
-        asked = input_dist(self.comm, [lookup.asks for lookup in lookups], len(self.sharded), self.dedup,
-                           self.is_weighted)
-        return Batch(bags[id(self.groups[0])].batch, lookups, replicas, asked)
+        return bags[id(self.groups[0])].batch, lookups, replicas, None
+
+    def _input(self, comm: Comm, prepared: tuple) -> list[list[Ask]]:
+        _, lookups, _, error = prepared
+        asks = None if error is not None else [lookup.asks for lookup in lookups]
+        return input_dist(comm, asks, len(self.sharded), self.dedup, self.is_weighted, error or "")
 
     def _exchange(self, parts: list[list[torch.Tensor]], wire, units: list[list[int]]) -> list[list[torch.Tensor]]:
         """parts[q][g] (n, D) goes to rank q; returns [g][r], what rank r sent for group g, units[g][r] rows of it.
@@ -136,18 +181,18 @@ class OverRanks:
         whole = self._kept[id(group)][:size]
         return torch.cat(parts, out=whole) if parts else whole
 
-    def _step_replicas(self, group: Group, lookup: Lookup, grads: torch.Tensor) -> None:
+    def _joined_replicas(self, group: Group, lookup: Lookup, grads: torch.Tensor) -> tuple[list[Ask], torch.Tensor]:
+        """What every replica steps by: asks and gradients of all ranks."""
         store, ids = self.stores[id(group)], lookup.asks[0].ids
         if group.replica == "sparse":
             everyone = all_gather(self.comm, ids)
-            store.step([Ask(ids) for ids in everyone], torch.cat(all_gather(self.comm, grads)), self.steps)
-            return
+            return [Ask(ids) for ids in everyone], torch.cat(all_gather(self.comm, grads))
         dense = torch.zeros(len(store.rows), group.dim + 1)        # the last column: was this row touched by anyone?
         dense[ids.long(), :-1] = grads
         dense[ids.long(), -1] = 1
         all_reduce(self.comm, dense)
         touched = dense[:, -1].nonzero().view(-1)
-        store.step([Ask(touched.to(torch.int32))], dense[touched, :-1], self.steps)
+        return [Ask(touched.to(torch.int32))], dense[touched, :-1]
 
     def rows(self, table: str) -> torch.Tensor:
         """All rows of one table, on every rank: (R, D). Collective."""
@@ -174,6 +219,14 @@ class OverRanks:
             for part in parts.get(self.comm.rank, ()):
                 lo, hi = part.shard.columns
                 self._of(group, part).copy_(rows[torch.from_numpy(part.ids()), lo:hi])
+
+    def export(self) -> dict[str, torch.Tensor]:
+        """This rank's shards and their state as tensors; see export.py."""
+        return export(self)
+
+    def load_export(self, files: Sequence[Mapping[str, torch.Tensor]]) -> None:
+        """Take this rank's shards out of the exports of all ranks, however many they were."""
+        load_export(self, files)
 
     def _parts(self, table: str):
         for group in self.groups:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from pslab.ps import Rule
 
-from ..kernels import segments, step_all, step_touched
+from ..kernels import Segments, segments, step_all, step_touched
 
 
 @dataclass
@@ -51,6 +51,18 @@ class Store:
 
     def step(self, asks: list[Ask], grads: torch.Tensor, t: int) -> None:
         """One step of the rule: grads (units of all asks, D), one ask after the other; equal rows are summed first."""
+        touched = self._segments(asks)
+        every_row = getattr(self.rule, "every_row", False)
+        if len(touched.keys) == 0 and not (every_row and len(self.rows)):
+            return
+        step = step_all if every_row else step_touched
+        step(self.rows.numpy(), self.state, self.rule, t, touched, grads)
+
+    def square(self, asks: list[Ask], grads: torch.Tensor) -> float:
+        """The sum of squares of what `step` would take its step by: of the sums by row."""
+        return float(self._segments(asks).sums(grads).double().square().sum())
+
+    def _segments(self, asks: list[Ask]) -> Segments:
         ids = joined([ask.ids for ask in asks])
         sources, weights = torch.arange(len(ids), dtype=torch.int32), None
         if asks[0].lengths is not None:
@@ -58,11 +70,7 @@ class Store:
             sources = torch.repeat_interleave(torch.arange(len(lengths), dtype=torch.int32), lengths)
         if asks[0].weights is not None:
             weights = joined([ask.weights for ask in asks])
-        every_row = getattr(self.rule, "every_row", False)
-        if len(ids) == 0 and not (every_row and len(self.rows)):
-            return
-        step = step_all if every_row else step_touched
-        step(self.rows.numpy(), self.state, self.rule, t, segments(ids, sources, weights), grads)
+        return segments(ids, sources, weights)
 
 
 def joined(parts: list[torch.Tensor]) -> torch.Tensor:
