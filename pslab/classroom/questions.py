@@ -130,5 +130,18 @@ def _amdahl_limit(rng: random.Random, seed: int) -> Question:
     return Question("11.1", seed, text, law.limit, "times", wrong)
 
 
+def _lookup_bytes(rng: random.Random, seed: int) -> Question:
+    """Bytes of a step of an embedding table on servers: a pull and a push of the distinct rows, with their keys."""
+    bags, per_bag, dim = 64 * rng.choice((4, 8, 16)), rng.choice((5, 10, 20)), rng.choice((8, 16, 32))
+    lookups = bags * per_bag
+    distinct = lookups * rng.choice((20, 30, 40)) // 100
+    text = (f"A batch has {bags} bags of {per_bag} ids each, of which {distinct} are distinct in all. The table lies "
+            f"on servers: rows of {dim} float32 numbers, keys of 8 bytes. How many bytes of keys and values does a "
+            "step move, a pull and a push together, if no row travels twice in one direction?")
+    row = 8 + 4 * dim
+    wrong = ((2 * lookups * row, "a row for each look-up"), (distinct * row, "the pull without the push"))
+    return Question("11.6", seed, text, 2 * distinct * row, "B", wrong)
+
+
 _MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes,
-           "11.5": _persistent_straggler, "11.4": _mean_round, "11.1": _amdahl_limit}
+           "11.5": _persistent_straggler, "11.4": _mean_round, "11.1": _amdahl_limit, "11.6": _lookup_bytes}
