@@ -1,6 +1,7 @@
 """The `pslab` command.
 
     pslab demo                     train the main job on this machine          pslab/demo/
+    pslab train                    one DLRM, by our engine or by TorchRec      pslab/engines/
     pslab data list                what data is where
     pslab data fetch NAME          bring a data set into the user's cache
     pslab bench NAME               run a benchmark of the checkout             benchmarks/NAME.py
@@ -27,6 +28,7 @@ USER_ERROR, INTERRUPTED = 2, 130
 ABOUT = """Parameter servers and all-reduce, taught by running them.
 
     pslab demo                train the main job on this machine; `pslab demo logistic`: one model on servers
+    pslab train               a DLRM on this machine or under torchrun, by our engine or by TorchRec
     pslab data list           what data is where
     pslab data fetch NAME     bring a data set into your cache
     pslab check 9             check the answers of a lab; `pslab hint 9.3`: the next hint; `pslab reset 9`: start anew
@@ -104,10 +106,13 @@ def _demo(parser: Parser, argv: list[str]) -> int:
     return demo.main(parser.parse_args(argv))
 
 
-def _doctor(parser: Parser, argv: list[str]) -> int:
-    doctor = importlib.import_module("pslab.doctor")
-    doctor.add_arguments(parser)
-    return doctor.main(parser.parse_args(argv))
+def _of(room: str) -> Callable:
+    """The command of a room that has add_arguments and main."""
+    def run(parser: Parser, argv: list[str]) -> int:
+        module = importlib.import_module(room)
+        module.add_arguments(parser)
+        return module.main(parser.parse_args(argv))
+    return run
 
 
 def _class_handout(parser: Parser, argv: list[str]) -> int:
@@ -199,6 +204,7 @@ def _bench(parser: Parser, argv: list[str]) -> int:
 # A command is (help, function(parser, argv) -> exit code); a group of commands is (help, {name: command}).
 COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
     "demo": ("train the main job on this machine and print what it cost", _demo),
+    "train": ("train one DLRM, by --engine pslab or torchrec", _of("pslab.engines")),
     "data": (
         "what data is where; fetch a data set",
         {
@@ -218,7 +224,7 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
             "question": ("print a chapter's exit question, from a seed", _class_question),
         },
     ),
-    "doctor": ("what of the course runs on this machine, and what to do where it does not", _doctor),
+    "doctor": ("what of the course runs on this machine, and what to do where it does not", _of("pslab.doctor")),
 }
 
 
