@@ -88,6 +88,7 @@ def test_a_rank_that_skips_backward_is_found_and_named(world, tmp_path):
     assert "backward()" in str(stalled.value) or "inside" in str(stalled.value)
 
 
+@pytest.mark.long
 def test_errors_in_the_background_come_out_of_backward(world, tmp_path):
     def fails(comm, tensor):
         raise FloatingPointError("of my own")

@@ -647,6 +647,7 @@ def run_chaos(runs):
     return outcomes
 
 
+@pytest.mark.long
 def test_nothing_is_left_after_50_runs_that_end_badly():
     outcomes = run_chaos(50)
     assert {"ValueError", "RankDied", "KeyboardInterrupt"} <= set(outcomes), outcomes

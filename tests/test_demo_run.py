@@ -256,6 +256,7 @@ def test_the_seed_reaches_data_order_and_parameters(demo, small, monkeypatch):
     assert seen[1][0] != seen[3][0]
 
 
+@pytest.mark.long
 def test_more_ranks_than_the_simulator_gives_threads(demo, small):
     """66 ranks: above 64 they share one thread, autograd and all."""
     figures, _, _ = demo("--workers", 60, "--servers", 6, "--strategy", "hybrid", "--steps", 2)

@@ -115,13 +115,14 @@ def test_a9a_as_good_as_scikit_learn():
     assert 60 < np.count_nonzero(result.rows["weights"][1:]) < 110
 
 
+@pytest.mark.long
 @needs_a9a
 def test_a9a_under_asp():
     assert run_example(LogisticExample(data=sparse_data("a9a"), epochs=1), workers=4, consistency="asp").value > 0.845
 
 
 @needs_ratings
-@pytest.mark.parametrize("mode", ["bsp", "asp"])
+@pytest.mark.parametrize("mode", ["bsp", pytest.param("asp", marks=pytest.mark.long)])
 def test_movielens_beats_the_biases(mode):
     data = rating_data("movielens-100k")
     result = run_example(FactorisationExample(data=data), workers=2, consistency=mode)

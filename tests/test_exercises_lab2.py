@@ -261,6 +261,7 @@ def test_the_reference_s_window_takes_the_round_trips_that_it_must():
         assert [value.item() for value, _ in steps[n:]] == [10.0 * (3 * i + 1) for i in range(n)]
 
 
+@pytest.mark.long
 def test_every_slip_of_a_window_shows_in_some_script():
     scripts = [*lab2_window.scrambled(rng()), *lab2_window.uneven(rng())]
     for slip in lab2_window.SLIPS:

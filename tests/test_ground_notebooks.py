@@ -52,6 +52,7 @@ def test_a_sound_notebook_passes(course):
     assert check(course) == []
 
 
+@pytest.mark.long
 def test_the_repository_passes(repo_root):
     assert check(repo_root) == []
 
