@@ -24,6 +24,10 @@
     viz.touched(exponent, rows, lookups)    distinct rows of a batch, and their bytes; with _widget: with controls
     viz.touched_streams({name: ids})        the same of real streams, counted and expected
     viz.moved_rows({name: (moved, named)})  which rows a rule moved in which step, with a gradient and without
+    viz.verdict_crossover()                 where a dense all-reduce moves fewer bytes: formula and ledger
+    viz.verdict_choices()                   a chart of decisions, each with the question that settled it
+    viz.verdict_square(corners)             {server, all-reduce} × {waiting, not}; verdict_actors: a learner and actors
+    viz.verdict_bench(figures)              hybrid against both baselines, as `pslab bench verdict` measured them
     viz.staleness(s, kind, slow, lr)        time to a target under stragglers, from runs; with _widget: with controls
     viz.Table(columns, rows)                the twin, also useful alone
     viz.Note(text)                          a sentence that carries computed numbers
@@ -56,6 +60,10 @@ from .terabyte_caches import cache_by_exponent, cache_curves, cache_hit_rates
 from .timeline import timeline
 from .touched import touched, touched_rows, touched_widget
 from .touched_streams import distinct_rows, fitted_exponent, touched_streams
+from .verdict import verdict_bench
+from .verdict_choose import verdict_choices
+from .verdict_crossover import verdict_crossover
+from .verdict_square import verdict_actors, verdict_square
 from .walk import ring_walk
 from .words import Note
 
@@ -130,4 +138,9 @@ __all__ = [
     "touched_streams",
     "touched_widget",
     "type_pt",
+    "verdict_actors",
+    "verdict_bench",
+    "verdict_choices",
+    "verdict_crossover",
+    "verdict_square",
 ]
