@@ -597,8 +597,8 @@ for h in (0.5, 0.85, 0.99):
 # then kept equal. With $T$ `steps`, $U = T / $`update_every` updates, and $u$ = `touched` rows that a worker changes in an
 # update, over all links:
 #
-# $$\text{sharded} = (K-1)\,\big[\,T\,(\text{lookups} - \text{hits})\,(8 + \text{row}) + U\,u\,(8 + 4D)\,\big]$$
-# $$\text{replicated} = (K-1)\,\big[\,R\cdot\text{row} + U\,K\,u\,(8 + 4D)\,\big]$$
+# $$\text{sharded} = (K-1)\,[\,T\,(\text{lookups} - \text{hits})\,(8 + \text{row}) + U\,u\,(8 + 4D)\,]$$
+# $$\text{replicated} = (K-1)\,[\,R\cdot\text{row} + U\,K\,u\,(8 + 4D)\,]$$
 #
 # `lookups` and `hits` are those of a worker in a step, a row has the bytes of the table's `format`, gradients are float32.
 #
