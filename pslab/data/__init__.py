@@ -20,7 +20,7 @@
     sources.py     load(): one door to all of them
     loader.py      Loader: any of these logs dealt to K workers, batch by batch; can stop and go on
     feeding.py     Partition: which rows are whose, in which epoch
-    metrics.py     AUC, log loss, normalised entropy
+    metrics.py     AUC, log loss, normalised entropy, calibration
 
 Names are imported when first touched, so that what needs no tensors (`pslab data list`) does not wait for torch.
 """
@@ -77,6 +77,8 @@ _WHERE = {
     "zipf": "streams",
     "Partition": "feeding",
     "auc": "metrics",
+    "calibration": "metrics",
+    "click_metrics": "metrics",
     "log_loss": "metrics",
     "normalised_entropy": "metrics",
 }
@@ -110,6 +112,8 @@ __all__ = [
     "a9a_folder",
     "auc",
     "cache_folder",
+    "calibration",
+    "click_metrics",
     "concat_batches",
     "criteo_click_log",
     "criteo_column",
@@ -163,7 +167,7 @@ if TYPE_CHECKING:  # for editors: the same names, resolved without running anyth
     from pslab.data.jagged import JaggedTensor, KeyedJaggedTensor
     from pslab.data.libsvm import LibsvmFile
     from pslab.data.loader import Loader
-    from pslab.data.metrics import auc, log_loss, normalised_entropy
+    from pslab.data.metrics import auc, calibration, click_metrics, log_loss, normalised_entropy
     from pslab.data.movielens import item_click_rate_baseline, movielens_click_log
     from pslab.data.ratings import RatingData, Ratings, rating_data
     from pslab.data.sources import load

@@ -1,4 +1,4 @@
-"""How good a click model is: AUC, log loss, normalised entropy. Pure NumPy.
+"""How good a click model is: AUC, log loss, normalised entropy, calibration. Pure NumPy.
 
 Four rows, and the pairs of a click with a non-click that the scores put in the right order; a tie counts half:
 
@@ -45,6 +45,26 @@ def normalised_entropy(labels, logits) -> float:
     if rate in (0.0, 1.0):
         raise ValueError(f"labels must hold clicks and non-clicks, got a click rate of {rate:g} in {len(labels)} rows")
     return log_loss(labels, z) / float(-(rate * np.log(rate) + (1 - rate) * np.log(1 - rate)))
+
+
+def calibration(labels, logits) -> float:
+    """Σ sigmoid(logit) / clicks: above 1 for a model that promises more clicks than came, 1 at best (He et al. 2014,
+    section 3). A model may be well calibrated and rank badly, or the other way round: read it beside the AUC.
+
+    Raises ValueError where no row was clicked.
+    """
+    labels, z = _pair(labels, logits, "logits")
+    clicks = labels.sum()
+    if not clicks:
+        raise ValueError(f"labels must hold clicks, got none in {len(labels)} rows")
+    small = np.exp(-np.abs(z))                       # no logit overflows
+    return float(np.where(z >= 0, 1 / (1 + small), small / (1 + small)).sum() / clicks)
+
+
+def click_metrics(labels, logits) -> dict[str, float]:
+    """{"log_loss", "auc", "normalised_entropy", "calibration"} of one set of rows."""
+    return {"log_loss": log_loss(labels, logits), "auc": auc(labels, logits),
+            "normalised_entropy": normalised_entropy(labels, logits), "calibration": calibration(labels, logits)}
 
 
 def _pair(labels, scores, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,8 @@
     Job ──> run_job(world, job, batches) ──> JobResult      in the simulator or in processes
               ├── train_program on every rank: Trainer on workers, KVServer on servers
               ├── options: Clip, precision="bf16", pipelined, Scheduled(rule, warm_up(100) * cosine(10_000))
-              └── Checkpoints, Checkpoint: stopped anywhere, gone on from exactly
+              ├── Checkpoints, Checkpoint: stopped anywhere, gone on from exactly
+              └── logs: Progress, JsonLines, TensorBoard
 
     DataServer, serve_data, DataWorker      ranks that hold the rows and hand them out
     compare_feeding(...)                    data servers against a partitioned data set, in bytes and in time
@@ -34,6 +35,7 @@ from .grid import straggler_grid, usual_kinds
 from .hogwild import Hogwild, HogwildRun, run_hogwild
 from .hot import HotRun, run_hot
 from .job import Given, Job, tables_of
+from .logs import JsonLines, Log, Progress, TensorBoard, read_lines
 from .losses import LOSSES
 from .pace import Pace, spend
 from .pipeline import Pipeline, time_over_tau
@@ -63,13 +65,13 @@ from .watched import Update, WatchedServer
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "Actor", "ActorsRun", "AdaGrad", "Adam",
            "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Checkpoint", "CheckpointError", "Checkpoints", "Clip",
            "Compensated", "Corner", "CrossoverPoint", "Curve", "DataServer", "DataWorker", "DoubleWell", "Downpour",
-           "Episode", "Feeding", "Given", "Hogwild", "HogwildRun", "HotRun", "Job", "JobResult", "Lane", "Law",
-           "Logistic", "Momentum", "Pace", "Pipeline", "Quadratic", "Race", "RateSchedule", "Regret", "RivalRun",
-           "Schedule", "Scheduled", "ServerSaves", "SparseLogistic", "SparseStep", "Task", "Trainer", "Update",
-           "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port", "compare_feeding",
-           "compensate", "cosine", "dense_table", "law_of_updates", "load_checkpoint", "load_server", "over_staleness",
-           "port_bytes", "replay", "replay_rounds", "run_actors", "run_hogwild", "run_hot", "run_job", "run_race",
-           "run_rival", "save_checkpoint", "schedule", "serve_data", "shared_vector", "spend", "ssp_regret",
-           "stable_rate_by_experiment", "stable_rates", "staleness_law", "step_decay", "straggler_grid",
-           "sweep_crossover", "tables_of", "time_over_tau", "train_program", "two_by_two", "usual_kinds", "usual_modes",
-           "usual_rivals", "warm_up"]
+           "Episode", "Feeding", "Given", "Hogwild", "HogwildRun", "HotRun", "Job", "JobResult", "JsonLines", "Lane",
+           "Law", "Log", "Logistic", "Momentum", "Pace", "Pipeline", "Progress", "Quadratic", "Race", "RateSchedule",
+           "Regret", "RivalRun", "Schedule", "Scheduled", "ServerSaves", "SparseLogistic", "SparseStep", "Task",
+           "TensorBoard", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds",
+           "best_rates", "busiest_port", "compare_feeding", "compensate", "cosine", "dense_table", "law_of_updates",
+           "load_checkpoint", "load_server", "over_staleness", "port_bytes", "read_lines", "replay", "replay_rounds",
+           "run_actors", "run_hogwild", "run_hot", "run_job", "run_race", "run_rival", "save_checkpoint", "schedule",
+           "serve_data", "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates",
+           "staleness_law", "step_decay", "straggler_grid", "sweep_crossover", "tables_of", "time_over_tau",
+           "train_program", "two_by_two", "usual_kinds", "usual_modes", "usual_rivals", "warm_up"]

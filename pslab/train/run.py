@@ -28,6 +28,7 @@ from .checkpoint import Checkpoint, Checkpoints, ServerSaves, load_checkpoint, l
 from .checkpoint_files import CheckpointError
 from .checkpoint_parts import shards_of
 from .job import Job, check_batches
+from .logs import Log
 from .strategies import DENSE_TABLE
 from .trainer import Trainer
 
@@ -139,12 +140,14 @@ class JobResult:
 
 
 def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | None = None, report_every: int = 0,
-            timeout_s: float = 30.0, checkpoints: Checkpoints | None = None, resume: bool = True) -> JobResult:
+            timeout_s: float = 30.0, checkpoints: Checkpoints | None = None, resume: bool = True,
+            logs: Sequence[Log] = ()) -> JobResult:
     """Train `job` on the global batches in `world`, which must have job.world_size ranks.
 
     checkpoints: saved on the way. resume: go on from the newest one in its folder, if there is one: `batches` are all
     of the training's, and those that it was trained on are passed over. CheckpointError where it does not fit the job,
-    or is damaged.
+    or is damaged. logs: what worker 0 reports goes to each of them as {"loss": ...} too (see logs.py), every
+    `report_every` steps, or at each where that is 0.
     """
     batches = list(batches)
     check_batches(job, batches)
@@ -157,9 +160,16 @@ def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | 
         if first > len(batches):
             raise CheckpointError(f"checkpoint {start.path} is of step {first}; there are only {len(batches)} batches")
         saves = Saves(checkpoints, None if start is None else start.path, len(batches))
-    batches = batches[first:]
+    batches, told = batches[first:], on_report
+    if logs:
+        report_every = report_every or 1
+        told = _to_logs(logs, on_report, first)
     per_rank = [(job, batches if rank < job.workers else [], report_every, saves) for rank in range(job.world_size)]
-    run = world.run(train_program, per_rank=per_rank, timeout_s=timeout_s, on_report=on_report)
+    try:
+        run = world.run(train_program, per_rank=per_rank, timeout_s=timeout_s, on_report=told)
+    finally:
+        for log in logs:
+            log.close()
     workers, servers = run.results[:job.workers], run.results[job.workers:]
     sums = zip(*[worker["loss_sums"] for worker in workers])
     losses = [sum(parts) / len(batch) for parts, batch in zip(sums, batches)]
@@ -168,6 +178,20 @@ def run_job(world, job: Job, batches: Sequence[Batch], *, on_report: Callable | 
     return JobResult(job, losses, step_seconds, sum(map(len, batches)), _whole_state(job, workers, servers),
                      [worker["stats"] for worker in workers], [server["stats"] for server in servers], run,
                      [worker["cache"] for worker in workers], first)
+
+
+def _to_logs(logs: Sequence[Log], on_report: Callable | None, first: int) -> Callable:
+    """on_report, which tells the logs too."""
+    if first:
+        for log in logs:
+            log.resumed(first)
+
+    def told(rank: int, value) -> None:
+        for log in logs:
+            log.log(value[0], {"loss": value[1]})
+        if on_report is not None:
+            on_report(rank, value)
+    return told
 
 
 def _whole_state(job: Job, workers: list[dict], servers: list[dict]) -> dict[str, torch.Tensor]:
