@@ -5,6 +5,7 @@
 
          cli                           the `pslab` command
          viz                           pictures and widgets
+         engines                       one DLRM, trained by our engine or by TorchRec
          train                         strategies that train a model
          examples                      three models trained on servers, on real data
          models                        DLRM and friends

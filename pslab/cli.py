@@ -106,25 +106,13 @@ def _demo(parser: Parser, argv: list[str]) -> int:
     return demo.main(parser.parse_args(argv))
 
 
-def _of(room: str) -> Callable:
-    """The command of a room that has add_arguments and main."""
+def _of(room: str, what: str = "") -> Callable:
+    """The command of a room that has add_arguments and main, or add_WHAT_arguments and main_WHAT."""
     def run(parser: Parser, argv: list[str]) -> int:
         module = importlib.import_module(room)
-        module.add_arguments(parser)
-        return module.main(parser.parse_args(argv))
+        getattr(module, f"add_{what}_arguments" if what else "add_arguments")(parser)
+        return getattr(module, f"main_{what}" if what else "main")(parser.parse_args(argv))
     return run
-
-
-def _class_handout(parser: Parser, argv: list[str]) -> int:
-    classroom = importlib.import_module("pslab.classroom")
-    classroom.add_handout_arguments(parser)
-    return classroom.main_handout(parser.parse_args(argv))
-
-
-def _class_question(parser: Parser, argv: list[str]) -> int:
-    classroom = importlib.import_module("pslab.classroom")
-    classroom.add_question_arguments(parser)
-    return classroom.main_question(parser.parse_args(argv))
 
 
 def _data_list(parser: Parser, argv: list[str]) -> int:
@@ -220,8 +208,8 @@ COMMANDS: dict[str, tuple[str, "Callable | dict"]] = {
     "class": (
         "for a class: the handout of a chapter, an exit question",
         {
-            "handout": ("write a chapter's handout, one A4 page", _class_handout),
-            "question": ("print a chapter's exit question, from a seed", _class_question),
+            "handout": ("write a chapter's handout, one A4 page", _of("pslab.classroom", "handout")),
+            "question": ("print a chapter's exit question, from a seed", _of("pslab.classroom", "question")),
         },
     ),
     "doctor": ("what of the course runs on this machine, and what to do where it does not", _of("pslab.doctor")),

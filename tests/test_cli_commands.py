@@ -91,7 +91,7 @@ def test_the_installed_command_is_this_one(repo_root):
 MISTAKES = {
     (): "required: COMMAND",
     ("data",): "required: COMMAND",
-    ("train",): r"invalid choice: 'train' \(choose from .*demo.*data.*bench",
+    ("sing",): r"invalid choice: 'sing' \(choose from .*demo.*data.*bench",
     ("--verbose",): "`pslab` does not know --verbose; it knows --help, --traceback, --version",
     ("data", "list", "--all"): "`pslab data list` does not know --all; it knows --help",
     ("data", "list", "all"): "`pslab data list` does not know all",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "examples", "exercises", "grade"),
-    *("models", "notebooks", "ps", "train", "viz"),
+    *("classroom", "collectives", "comm", "cost", "data", "doctor", "embedding", "engines", "examples", "exercises"),
+    *("grade", "models", "notebooks", "ps", "train", "viz"),
 )
 
 
@@ -68,12 +68,14 @@ def test_an_empty_house_keeps_the_rules(lint_imports, empty_house):
         ("models", "import pslab.examples", "pslab.models is not allowed to import pslab.examples"),
         ("examples", "import pslab.train", "pslab.examples is not allowed to import pslab.train"),
         ("models", "import pslab.train", "pslab.models is not allowed to import pslab.train"),
+        ("train", "import pslab.engines", "pslab.train is not allowed to import pslab.engines"),
         ("train", "import pslab.viz", "pslab.train is not allowed to import pslab.viz"),
         ("grade", "import pslab.exercises", "pslab.grade is not allowed to import pslab.exercises"),
         ("viz", "import pslab.grade", "pslab.viz is not allowed to import pslab.grade"),
         ("exercises", "import pslab.grade.inner", "Illegal imports of protected package pslab.grade.inner"),
         ("ps", "from pslab.comm import inner", "Illegal imports of protected package pslab.comm.inner"),
         ("train", "from pslab.ps.inner import x", "Illegal imports of protected package pslab.ps.inner"),
+        ("viz", "import pslab.engines.inner", "Illegal imports of protected package pslab.engines.inner"),
         ("viz", "import pslab.train.inner", "Illegal imports of protected package pslab.train.inner"),
     ],
 )
