@@ -19,6 +19,7 @@ from pslab.ps import Init
 
 from .config import EmbeddingBagConfig, KeyedTensor, bags_of, check_weighted
 from .fused import default_init, fuse
+from .named import NamedTables
 
 
 class EmbeddingBagCollection(nn.Module):
@@ -86,9 +87,9 @@ class _Rows(nn.Module):
         self.weight = nn.Parameter(weight)
 
 
-def _tables(configs: list[EmbeddingBagConfig], seed: int, init: Init | None, pooled: bool) -> nn.ModuleDict:
+def _tables(configs: list[EmbeddingBagConfig], seed: int, init: Init | None, pooled: bool) -> NamedTables:
     """{table: its rows}, in the order of the configs; drawn by the keys of the fused tables, as servers draw them."""
     init = default_init(seed) if init is None else init
     rows = {table.name: torch.from_numpy(init.rows(fused.keys(table.name), fused.dim, fused.name))
             for fused in fuse(configs, pooled) for table in fused.tables}
-    return nn.ModuleDict({table.name: _Rows(rows[table.name]) for table in configs})
+    return NamedTables({table.name: _Rows(rows[table.name]) for table in configs})

@@ -30,6 +30,7 @@ from .config import EmbeddingBagConfig, KeyedTensor, bags_of, check_weighted
 from .fused import FusedTable, default_init, fuse
 from .kernels import Segments, segments, step_all, step_touched
 from .large_pages import in_large_pages
+from .named import NamedTables
 
 SORT_LOOKUPS = 1 << 16      # tables are sorted together up to so many lookups: the sort stays in the cache
 WEIGHT_LOOKUPS = 1 << 14    # gradients of weights are computed for so many lookups at a time
@@ -53,12 +54,13 @@ class FusedEmbeddingBagCollection(nn.Module):
         if not isinstance(rule, Rule):
             raise ValueError(f"rule={rule!r}; a rule of pslab.ps is needed, such as AdaGrad(lr=0.1)")
         self.configs, self.fused, self.rule = list(tables), fuse(tables), rule
+        _check_names(rule.state_names)
         self.is_weighted = check_weighted(self.configs, is_weighted)
         init = default_init(seed) if init is None else init
         self._rows = [in_large_pages(init.rows(range(part.num_rows), part.dim, part.name)) for part in self.fused]
         self._state = [in_large_pages(rule.new_state(part.num_rows, part.dim)) for part in self.fused]
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
-        self.tables = nn.ModuleDict({table.name: nn.Module() for table in self.configs})
+        self.tables = NamedTables({table.name: nn.Module() for table in self.configs})
         self._name_parts()
         self._columns, first = {}, 0
         for table in self.configs:
@@ -92,6 +94,14 @@ class FusedEmbeddingBagCollection(nn.Module):
         self._rows, self._state, self.steps = rows, state, fn(self.steps)
         self._name_parts()
         return self
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """ValueError for names of a rule's state that a state_dict cannot hold beside the rows."""
+    for name in names:
+        if not isinstance(name, str) or not name or "." in name or name == "weight" or hasattr(nn.Module, name):
+            raise ValueError(f"state_names={list(names)!r} of the rule hold {name!r}, by which a table's state is kept "
+                             f"beside its 'weight'; another name, without a dot, is needed")
 
 
 class _Bags(torch.autograd.Function):

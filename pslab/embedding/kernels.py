@@ -67,6 +67,8 @@ def step_touched(table: np.ndarray, state: np.ndarray, rule: Rule, t: int, touch
                  grads: torch.Tensor) -> None:
     """One step of the rows `touched.keys` of table (R, D) and state (slots, R, width), in place; grads (bags, D)."""
     dim = table.shape[1]
+    if not len(touched.keys):
+        return
     block = min(len(touched.keys), max(1, BLOCK_FLOATS // (dim * (2 + rule.slots))))
     rows_of_block = np.empty((block, dim), np.float32)
     state_of_block = np.empty((len(state), block, state.shape[2]), np.float32)
