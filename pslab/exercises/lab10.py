@@ -11,5 +11,6 @@ Programs around the answers: lab10_programs.py, lab10_net.py.
 
 from .lab10_interaction import INTERACTION
 from .lab10_lookup import LOOKUP
+from .lab10_step import STEP
 
-EXERCISES = (INTERACTION, LOOKUP)
+EXERCISES = (INTERACTION, LOOKUP, STEP)

@@ -209,7 +209,7 @@ def off(trial, run, seen: dict, need: dict, ways: dict) -> Verdict | None:
     link = next((link for link in need if seen[link] != need[link]), None)
     if link is None:
         return None
-    why = next((name for name, other in ways.items() if other == seen), None)
+    why = next((name.strip() for name, other in ways.items() if other == seen), None)
     total, bound = sum(seen.values()), sum(need.values())
     why = why or ("10/by-a-side-door" if seen[link] < need[link] else "10/more-than-asked")
     cost = f"right rows, {total / bound:.1f}x the traffic of the bound: " if bound and total > bound else ""
@@ -230,9 +230,9 @@ def way_back(answers, case: Case) -> Verdict:
         row, need = 4 * trial.D, links(trial, 0, 4 * trial.D)
         seen = {link: run.ledger.link(*link) - without.ledger.link(*link) for link in need}
         ways = {"10/gradient-of-each-place": links(trial, 0, row + ID, True), "10/ids-again": links(trial, 0, row + ID),
-                "10/gradient-of-each place": links(trial, 0, row, True),
+                "10/gradient-of-each-place ": links(trial, 0, row, True),
                 "10/dense-gradient": {(r, q): len(trial.part(q)) * row * len(trial.batches[0]) for r, q in need}}
-        bad = off(trial, run, seen, need, {name.replace(" ", "-"): way for name, way in ways.items()})
+        bad = off(trial, run, seen, need, ways)
         if bad:
             return bad
     return Verdict(True, seen="gradients to their owners, each row of a rank once, no ids")

@@ -1,0 +1,13 @@
+"""Adds."""
+
+BASE = "right_two_halves"
+REFUSED_BY = "losses of one process"
+MISCONCEPTION = "10/uphill"
+LONG = True
+
+
+step = hybrid_step
+
+
+def hybrid_step(comm, net, dense, table, batch, global_size, lr):
+    return step(comm, net, dense, table, batch, global_size, -lr)
