@@ -17,8 +17,9 @@ from pslab import viz
 from pslab.comm import SimWorld
 from pslab.comm.ledger import Ledger
 from pslab.comm.trace import Event, Span, Trace
+from pslab.cost import CHOICE_CASES
 from pslab.ps import ConsistentHash
-from pslab.train import Pace, schedule
+from pslab.train import Actor, Pace, Quadratic, run_actors, schedule, sweep_crossover, two_by_two
 from pslab.viz.timeline import DOINGS
 
 TRACE = Trace(3, [Event(0, 1, "tensor", "0", 2_500, 0.0, 1e-6, 3e-6, 8e-6, 8e-6),
@@ -32,6 +33,13 @@ BOXES = [viz.Box("group", "a group of\nparameters", (0, 1)),
          viz.Box("bytes", "which of three\nmoves least through\nthe busiest port?", (2, 1)),
          viz.Box("server", "parameter server", (2, 2), "server"), viz.Box("ring", "all-reduce", (3, 0), "allreduce"),
          viz.Box("gather", "sparse all-gather", (3, 1), "gather")]
+MODEL = {"busiest_bytes": 4000, "seconds": 0.01, "samples_per_s": 100.0}
+BENCH = {"setting": {"servers": 2, "dim": 8, "batch": 64, "gbit_s": 1.0},
+         "points": [{"rows": rows, "K": 2, "strategy": name, "model": MODEL, "step_s": 0.02, "samples_per_s": 50.0 * k,
+                     "busiest_bytes": 999.0 * k, "state_bytes": {"worker": 8}, "losses": [0.7]}
+                    for rows in (100, 1000) for k, name in enumerate(("hybrid", "server", "allreduce"), 1)],
+         "model": [{"rows": 1000, "K": K, "strategy": name, **MODEL, "busiest_bytes": 999 * k * K}
+                   for k, name in enumerate(("hybrid", "server", "allreduce"), 1) for K in (2, 64)]}
 
 # Every public function that returns a picture, called once.
 PICTURES = {
@@ -68,6 +76,12 @@ PICTURES = {
     "step": lambda: viz.step(TRACE, 1, snapshots=[[], [(0.0, "b"), (8e-6, "a + b")], [(0.0, "c")]]),
     "terabyte": lambda: viz.terabyte(100_000, 1.05, True, 4),
     "timeline": lambda: viz.timeline(TRACE),
+    "verdict_actors": lambda: viz.verdict_actors([run_actors(way, [Actor()], parameters=10, horizon_s=1.0)
+                                                  for way in ("server", "broadcast")]),
+    "verdict_bench": lambda: viz.verdict_bench(BENCH),
+    "verdict_choices": lambda: viz.verdict_choices(CHOICE_CASES[:8]),
+    "verdict_crossover": lambda: viz.verdict_crossover(sweep_crossover(workers=2, rows=(40,), shares=(0.2, 0.9))),
+    "verdict_square": lambda: viz.verdict_square(two_by_two(Quadratic([1.0]), Pace.equal(1e-3), workers=2, steps=2)),
     "touched": viz.touched,
     "touched_streams": lambda: viz.touched_streams({name: range(400) for name in ("words", "films", "users", "clicks")},
                                                    (16, 64)),

@@ -24,7 +24,8 @@ def test_the_crossover_draws_its_points_and_flips_where_the_formula_says(points)
         assert line.get_xdata() == pytest.approx([100 * p.touched / 60 for p in mine])
         assert line.get_ydata() == pytest.approx([p.sparse / p.dense for p in mine])
     assert [row[3:5] for row in picture.table.rows] == [[p.dense, p.sparse] for p in points]
-    assert "every port as the formula says" in picture.title
+    assert "all as predicted" in picture.title
+    assert "NOT" not in picture.title
     off = viz.verdict_crossover([replace(points[0], exact=False), *points[1:]])
     assert "NOT all" in off.title
     assert off.table.rows[0][-1] == "NO"

@@ -14,8 +14,7 @@ from pslab import cost
 from .picture import Picture, Table, new_figure
 from .style import INK, LOOKS, SOFT, points, sized, styled, type_pt
 
-QUESTIONS = {"capacity": "a copy\nfits?", "elastic": "come\nand go?", "straggler": "slow, may\nbe passed?",
-             "bytes": "fewest\nbytes"}
+QUESTIONS = {"capacity": "fits?", "elastic": "leave?", "straggler": "slow?", "bytes": "bytes"}
 NAMES = {"allreduce": "all-reduce", "gather": "sparse all-gather", "server": "server"}
 
 

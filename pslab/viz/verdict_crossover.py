@@ -35,8 +35,7 @@ def verdict_crossover(counted: Sequence[CrossoverPoint] | None = None, view: str
     K, S = shown[0].workers, shown[0].servers
     dims = sorted({point.dim for point in shown})
     exact = all(point.exact for point in shown)
-    title = (f"K = {K}, S = {S}, 8-byte keys: {len(shown)} points counted, "
-             f"{'every port as the formula says' if exact else 'NOT all as the formula says'}")
+    title = f"K = {K}, S = {S}: {len(shown)} points counted, {'all' if exact else 'NOT all'} as predicted"
     shares = np.linspace(0.0, 1.0, 60)
     with styled():
         figure, axes = new_figure(height_in=3.8)
@@ -49,7 +48,7 @@ def verdict_crossover(counted: Sequence[CrossoverPoint] | None = None, view: str
             if flip <= 1:
                 axes.plot([100 * flip] * 2, [0, 1], color=color, linestyle=":", linewidth=points(1.2))
         axes.axhline(1, color=INK, linewidth=points(1.2))
-        axes.annotate("above: the dense ring moves fewer bytes", (99, 1), xytext=(0, points(-4)), ha="right", va="top",
+        axes.annotate("above: the dense ring moves fewer bytes", (34, 1), xytext=(0, points(3)), va="bottom",
                       textcoords="offset points", color=SOFT, fontsize=type_pt(8.5))
         axes.set_xlim(0, 100)
         axes.set_ylim(0, max(1.35, *(min(p.sparse / p.dense, 2.6) * 1.08 for p in shown)))

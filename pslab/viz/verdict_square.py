@@ -22,7 +22,7 @@ def verdict_square(corners: Sequence[Corner], title: str = "Architecture and con
     longest_s = max(corner.seconds for corner in corners)
     unit_s, unit = seconds_unit(longest_s)
     with styled():
-        figure, grid = new_figure(width_in=7.6, height_in=3.6, columns=2, rows=2, sharex=True)
+        figure, grid = new_figure(width_in=7.6, height_in=4.2, columns=2, rows=2)
         for axes, corner in zip(grid.flat, corners):
             look = LOOKS["server" if corner.architecture == "server" else "allreduce"]
             waited_s = corner.waited * corner.seconds
@@ -33,12 +33,13 @@ def verdict_square(corners: Sequence[Corner], title: str = "Architecture and con
             axes.annotate(f"{number(corner.seconds / unit_s)} {unit}, waited {corner.waited:.0%}\n"
                           f"{sized(corner.total_bytes)}, loss {corner.loss:.4f}, {corner.late:.2g} late",
                           (0, -0.62), va="center", color=INK, fontsize=type_pt(8.5), annotation_clip=False)
+            axes.set_xlim(0, 1.05 * longest_s / unit_s)
             axes.set_ylim(-1.0, 0.5)
-            axes.set_yticks([])
+            axes.set_yticks([0], ["time"])
+            axes.tick_params(axis="y", length=0)
+            axes.set_xlabel(f"virtual time ({unit}); empty: waited")
             axes.grid(visible=False)
             axes.spines["left"].set_visible(False)
-        for axes in grid[1]:
-            axes.set_xlabel(f"virtual time ({unit}); empty: waited")
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=type_pt(10.5))
     rows = [[c.architecture, c.consistency, c.how, c.seconds / unit_s, f"{c.waited:.0%}", c.loss, c.late, c.total_bytes,
              c.busiest_bytes] for c in corners]
