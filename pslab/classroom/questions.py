@@ -143,5 +143,20 @@ def _lookup_bytes(rng: random.Random, seed: int) -> Question:
     return Question("11.6", seed, text, 2 * distinct * row, "B", wrong)
 
 
+def _rows_under_bsp(rng: random.Random, seed: int) -> Question:
+    """MB of rows to the workers in an exact step: a cache saves nothing, equal ids travel once."""
+    K, dim, thousand = rng.choice((4, 8, 16)), rng.choice((64, 128)), rng.choice((50, 80, 100))
+    distinct, cached = 1000 * rng.choice((8, 10, 16)), 1000 * rng.choice((2, 3, 4))
+    text = (f"{K} workers train under exact BSP. In a step each makes {thousand},000 look-ups, which name {distinct:,} "
+            f"different rows of {dim} float32 numbers; equal ids travel once. {cached:,} of these rows lie in the "
+            "worker's cache, and in every step somebody pushes to each of them. How many MB of rows travel to the "
+            "workers in a step, from servers of their own?")
+    row_mb = 4 * dim / 1e6
+    wrong = ((K * (distinct - cached) * row_mb, "cached rows counted as hits, though every copy is old"),
+             (K * thousand * 1000 * row_mb, "a row for every look-up"))
+    return Question("11.7", seed, text, K * distinct * row_mb, "MB", wrong)
+
+
 _MAKERS = {"11.9": _dense_ratio, "11.0": _ring_time, "11.3": _modulo_movement, "11.2": _request_bytes,
-           "11.5": _persistent_straggler, "11.4": _mean_round, "11.1": _amdahl_limit, "11.6": _lookup_bytes}
+           "11.5": _persistent_straggler, "11.4": _mean_round, "11.1": _amdahl_limit, "11.6": _lookup_bytes,
+           "11.7": _rows_under_bsp}
