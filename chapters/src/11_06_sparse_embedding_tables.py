@@ -423,9 +423,9 @@ Table(["rule", "row first named in step", "moves in that step", "has moved 200 s
 # not innocent either. Adam corrects its young averages by the number of the step, and that number is the table's. A
 # row that is first named in step 1,000 is not corrected, although *its* averages are as young as can be, and its first
 # step is two and a half learning rates; under dense Adam the row then drifts for twenty-five. Lazy Adam is therefore another algorithm than Adam and not a faster way to
-# compute it. So is momentum without its fading, and so is weight decay that reaches named rows only. AdaGrad and SGD have no such gap: with
-# gradient 0 they do nothing, so the sparse step *is* the dense one. That, with its small state, is why embedding tables
-# are so often trained with it.
+# compute it. The same holds for momentum that does not fade, and for weight decay that reaches named rows only. AdaGrad
+# and SGD have no such gap: with gradient 0 they do nothing, so the sparse step *is* the dense one. That, and a state of
+# one number a row, is why embedding tables are so often trained with row-wise AdaGrad.
 #
 # ## 5. Which rows does a batch touch? · *Intermediate*
 #
@@ -705,7 +705,8 @@ Table(["ids a bag", "distinct rows travel (B)", "as predicted", "sums of bags tr
 
 # %% [markdown]
 # Short bags, or ids that repeat between bags: send rows. Long bags of different ids: send sums. The choice is `dedup` of
-# the collection, and the crossing lies where a rank's distinct ids outnumber the parts of bags that owners can sum.
+# the collection, and the crossing lies where a rank's distinct ids outnumber the parts of bags that owners can sum. Rows
+# may also travel in half precision or as bytes with a scale: that is the next chapter's.
 #
 # ## 8. Words, trained through the server · *Intermediate*
 #
@@ -896,8 +897,8 @@ Table(["step", "loss, EmbeddingBag and SparseAdam", "loss, fused"], rows)
 # %% [markdown]
 # What PyTorch itself does not have is the table that no machine holds: sharding, the exchange of ids and rows, updates
 # inside of backward on accelerators. That is **TorchRec**, with FBGEMM's kernels. Its `EmbeddingBagCollection`,
-# `KeyedJaggedTensor` and sharding planner have the names you have met here, and the next chapter runs it for real
-# beside ours. TensorFlow's parameter servers, HugeCTR, PERSIA and XDL are other answers to the same question.
+# `KeyedJaggedTensor` and sharding planner have the names you have met here, and [the next chapter](11_07_terabyte_embeddings.ipynb) runs it
+# for real beside ours. TensorFlow's parameter servers, HugeCTR, PERSIA and XDL are other answers to the same question.
 #
 # ## Did it stick?
 #

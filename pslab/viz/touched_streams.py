@@ -17,7 +17,7 @@ import numpy as np
 from pslab import cost
 
 from .picture import Picture, Table, new_figure
-from .style import INK, look_of, styled, type_pt
+from .style import INK, look_of, style_name, styled, type_pt
 
 _LISTED = 1 << 14
 _LOOKS = {"in its order": "server", "order forgotten": "allreduce", "Zipf": "other"}
@@ -62,8 +62,12 @@ def touched_streams(streams: Mapping[str, Sequence], sizes: Sequence[int] = (16,
         raise ValueError("streams is empty; at least one {name: ids} is needed")
     rows = []
     with styled():
-        figure, axes = new_figure(width_in=1.6 + 2.3 * len(streams), height_in=3.1, columns=len(streams), squeeze=False)
-        for panel, (name, ids) in zip(axes[0], streams.items()):
+        across = 2 if style_name() == "stage" and len(streams) > 2 else len(streams)    # titles need room on a stage
+        figure, axes = new_figure(width_in=1.6 + 2.3 * len(streams), height_in=3.1, columns=across,
+                                  rows=-(-len(streams) // across), squeeze=False)
+        for panel in axes.flat[len(streams):]:
+            panel.remove()
+        for panel, (name, ids) in zip(axes.flat, streams.items()):
             ids = np.asarray(ids)
             own = [n for n in sizes if 4 * n <= len(ids)]
             if not own:
