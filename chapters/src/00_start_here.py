@@ -63,11 +63,13 @@ with ProcessWorld(3) as world:
 # | [11.4 Synchronous and asynchronous](11_04_synchronous_and_asynchronous.ipynb) | who waits for whom, stragglers, what old gradients do to learning |
 # | [11.5 Bounded staleness](11_05_bounded_staleness.ipynb) | the clock rule and its slips, what a read may see, proofs from a run's history |
 # | [11.6 Sparse embedding tables](11_06_sparse_embedding_tables.ipynb) | look-ups and their gradients, optimizers for rows, what a batch touches, tables in pieces, word vectors |
+# | [11.7 Terabyte-scale embeddings](11_07_terabyte_embeddings.ipynb) | memory and bytes of a table that fits nowhere, all-to-all, caches and whose copy is good, short rows |
 # | [11.9 Parameter server vs all-reduce](11_09_parameter_server_vs_all_reduce.ipynb) | both architectures and the hybrid, their bytes counted on every link |
 #
 # Their labs are [Lab 0A](../labs/lab_00a_patterns.ipynb), [Lab 0B](../labs/lab_00b_collectives_at_work.ipynb),
 # [Lab 1](../labs/lab_01_why.ipynb), [Lab 2](../labs/lab_02_push_pull.ipynb), [Lab 3](../labs/lab_03_sharding.ipynb),
-# [Lab 4](../labs/lab_04_sync_async.ipynb), [Lab 5](../labs/lab_05_staleness.ipynb), [Lab 6](../labs/lab_06_embeddings.ipynb) and
+# [Lab 4](../labs/lab_04_sync_async.ipynb), [Lab 5](../labs/lab_05_staleness.ipynb), [Lab 6](../labs/lab_06_embeddings.ipynb),
+# [Lab 7](../labs/lab_07_terabyte.ipynb) and
 # [Lab 9: the verdict](../labs/lab_09_verdict.ipynb), with checks that answer at once. The other chapters and
 # labs are not here yet. [The page for students](../docs/students.md) says how to work on a lab, [the terms](../docs/terms.md)
 # say what the words mean.

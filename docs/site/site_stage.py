@@ -31,7 +31,7 @@ PARTS = {
     "Start": ("students.md", "chapters/00_start_here.ipynb"),
     "Chapters": (),
     "Labs": (),
-    "Teaching": ("instructors.md", *(f"class/11_{number:02d}.md" for number in (0, 1, 2, 3, 4, 5, 6, 9))),
+    "Teaching": ("instructors.md", *(f"class/11_{number:02d}.md" for number in (0, 1, 2, 3, 4, 5, 6, 7, 9))),
     "Reference": ("terms.md",),
 }
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
