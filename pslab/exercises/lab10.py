@@ -9,8 +9,10 @@
 Programs around the answers: lab10_programs.py, lab10_net.py.
 """
 
+from .lab10_beat import BEAT
+from .lab10_hot import HOT
 from .lab10_interaction import INTERACTION
 from .lab10_lookup import LOOKUP
 from .lab10_step import STEP
 
-EXERCISES = (INTERACTION, LOOKUP, STEP)
+EXERCISES = (INTERACTION, LOOKUP, STEP, HOT, BEAT)

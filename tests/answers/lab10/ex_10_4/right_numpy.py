@@ -1,0 +1,12 @@
+"""An array of NumPy, by logarithms."""
+
+LONG = True
+
+import numpy as np
+
+
+def hot_or_tail(freqs, K, n):
+    f = freqs.numpy()
+    with np.errstate(divide="ignore"):
+        p = -np.expm1(n * np.log1p(-f))
+    return np.flatnonzero(p > (K - 1) / K)

@@ -1,0 +1,12 @@
+"""Sorted, and the order forgotten."""
+
+REFUSED_BY = "the rule"
+MISCONCEPTION = "10/places-for-ids"
+LONG = True
+
+import torch
+
+
+def hot_or_tail(freqs, K, n):
+    f = freqs.sort(descending=True).values
+    return torch.nonzero(1 - (1 - f) ** n > (K - 1) / K).flatten()

@@ -1,0 +1,13 @@
+"""Ids for nothing."""
+
+BASE = "right_two_halves"
+REFUSED_BY = "bytes by formula"
+MISCONCEPTION = "10/ids-are-free"
+
+
+
+def port_bytes(spec):
+    K, S, P, R, D, u = (spec[name] for name in ("K", "S", "P", "R", "D", "u"))
+    ring = 2 * (K - 1) / K * 4
+    return {"all-reduce": ring * (P + R * D), "server": max(K / S, 1) * (4 * P + u * 4 * D),
+            "hybrid": ring * P + u * (K - 1) / K * 8 * D}

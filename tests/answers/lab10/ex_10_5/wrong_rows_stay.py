@@ -1,0 +1,13 @@
+"""A new table that nobody sees."""
+
+BASE = "right_two_halves"
+REFUSED_BY = "losses and AUC of one process"
+MISCONCEPTION = "10/rows-stay"
+
+
+
+learn = push
+
+
+def push(comm, table, grad, known, lr):
+    learn(comm, table.clone(), grad, known, lr)

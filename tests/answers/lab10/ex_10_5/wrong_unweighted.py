@@ -1,0 +1,10 @@
+"""The mean of the means."""
+
+BASE = "right_two_halves"
+REFUSED_BY = "losses and AUC of one process"
+MISCONCEPTION = "10/unequal-unweighted"
+LONG = True
+
+
+def weighted(grad, batch, global_size, comm):
+    return grad / max(1, len(batch["labels"])) / comm.world_size
