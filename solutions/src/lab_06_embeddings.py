@@ -356,7 +356,7 @@ pslab.viz.curve(range(1, 201), rates, xlabel="batches (count)", ylabel="rate of 
 #
 # *20 points · 25 minutes · optional*
 #
-# Adam keeps two numbers for each number: a fading mean of gradients $m$ and one of squares $v$. In step $t = 1, 2, \dots$
+# Adam keeps two numbers for each number: a fading mean of gradients $m$ and one of squares $v$. In step $t = 1, 2, \ldots$
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
 # \text{row} \leftarrow \text{row} - \text{lr}\cdot\frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \text{eps}}$$
