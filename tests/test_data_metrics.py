@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss as sk_log_loss
 from sklearn.metrics import roc_auc_score
 
-from pslab.data import auc, log_loss, normalised_entropy
+from pslab.data import auc, calibration, click_metrics, log_loss, normalised_entropy
 
 # few different scores, so that most draws have ties
 rows = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([-3.0, -0.5, 0.0, 0.25, 2.0])), min_size=2, max_size=30)
@@ -77,3 +77,26 @@ def test_refusals(labels, scores, message):
     if "non-clicks" not in message:
         with pytest.raises(ValueError, match=message):
             log_loss(labels, scores)
+
+
+@given(rows)
+def test_calibration_and_entropy_in_closed_form(pairs):
+    labels, scores = split(pairs)
+    chance = 1 / (1 + np.exp(-scores))
+    assert calibration(labels, scores) == pytest.approx(chance.sum() / labels.sum(), abs=1e-12)
+    rate = labels.mean()
+    entropy = sk_log_loss(labels, np.full(len(labels), rate))
+    assert normalised_entropy(labels, scores) == pytest.approx(sk_log_loss(labels, chance) / entropy, abs=1e-12)
+    assert click_metrics(labels, scores) == {
+        "log_loss": log_loss(labels, scores), "auc": auc(labels, scores),
+        "normalised_entropy": normalised_entropy(labels, scores), "calibration": calibration(labels, scores)}
+
+
+def test_calibration_by_hand_and_at_the_edges():
+    assert calibration([1, 0, 0, 0], [0, 0, 0, 0]) == 2.0            # promises 2 clicks, 1 came
+    assert calibration([1, 1], [1000, 1000]) == 1.0                  # nothing overflows
+    assert calibration([1, 0], [0, -1000]) == 0.5
+    rate = math.log(0.25 / 0.75)
+    assert calibration([1, 0, 0, 0], [rate] * 4) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="labels must hold clicks, got none in 2 rows"):
+        calibration([0, 0], [0.1, 0.2])

@@ -40,7 +40,7 @@ def write_tensors(file: Path, tensors: Mapping[str, torch.Tensor]) -> dict:
     """Write a file; gives its entry of the manifest: {"bytes", "sha256", "tensors": {name: [dtype, shape]}}."""
     header, place, parts = {}, 0, []
     for name, tensor in tensors.items():
-        raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        raw = memoryview(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape),
                         "data_offsets": [place, place + len(raw)]}
         parts.append(raw)
@@ -68,8 +68,9 @@ def read_tensors(file: Path, entry: dict) -> dict[str, torch.Tensor]:
     tensors = {}
     for name, each in json.loads(content[8:start]).items():
         first, end = each["data_offsets"]
-        raw = np.frombuffer(content, np.uint8, end - first, start + first).copy()
-        tensors[name] = torch.from_numpy(raw).view(_DTYPES[each["dtype"]]).view(each["shape"])
+        tensors[name] = torch.empty(each["shape"], dtype=_DTYPES[each["dtype"]])
+        flat = tensors[name].view(-1).view(torch.uint8).numpy()
+        flat[:] = np.frombuffer(content, np.uint8, end - first, start + first)
     return tensors
 
 

@@ -79,8 +79,9 @@ class Progress(Log):
 class JsonLines(Log):
     """One JSON object a line: "step" and the values; NaN and infinities as null, as JSON has no word for them.
 
-    A new run writes the file anew; one that goes on from a checkpoint keeps the lines up to its step, so that the file
-    of an interrupted run ends up the same as that of a run which was not.
+    A new run writes the file anew; one that goes on from a checkpoint keeps the lines up to its step, so that no step
+    is told twice. What the caller's process had not yet written when it was killed, of steps before the checkpoint, is
+    missing; otherwise the file is that of a run which was never interrupted.
     """
 
     def __init__(self, file: str | Path):

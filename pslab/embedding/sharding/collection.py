@@ -119,6 +119,8 @@ class OverRanks:
             asked = self._input(self.comm, prepared)
         else:
             asked = work.wait()
+            if isinstance(asked, ValueError):
+                raise asked
         rows, lookups, replicas, _ = prepared
         return Batch(rows, lookups, replicas, asked)
 
@@ -126,7 +128,7 @@ class OverRanks:
         """_ask in the background; see ShardedEmbeddingBagCollection.prefetch."""
         if id(features) not in self._ahead:
             prepared = self._prepare(features)
-            work = self.comm.background(lambda twin: self._input(twin, prepared), name="input_dist")
+            work = self.comm.background(lambda twin: self._input_or_error(twin, prepared), name="input_dist")
             self._ahead[id(features)] = features, prepared, work
 
     def forget(self, keep=None) -> None:
@@ -143,6 +145,13 @@ class OverRanks:
         lookups = [Lookup(group, bags[id(group)], self.dedup) for group in self.sharded]
         replicas = [(group, Lookup(group, bags[id(group)], True)) for group in self.groups if group.replica]
         return bags[id(self.groups[0])].batch, lookups, replicas, None
+
+    def _input_or_error(self, comm: Comm, prepared: tuple):
+        """A bad batch is told at its forward; raised here, it would stop all else that travels in the background."""
+        try:
+            return self._input(comm, prepared)
+        except ValueError as bad:
+            return bad
 
     def _input(self, comm: Comm, prepared: tuple) -> list[list[Ask]]:
         _, lookups, _, error = prepared
