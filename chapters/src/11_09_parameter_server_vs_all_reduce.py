@@ -37,7 +37,7 @@ from pslab.comm import Link, ProcessWorld, SimWorld
 from pslab.data import auc, synthetic_click_log
 from pslab.grade import predict, reveal
 from pslab.ps import ASP, BSP, SGD, SSP, AdaGrad, KVServer, KVWorker, TableConfig, serve
-from pslab.train import Job, run_job, tables_of
+from pslab.train import Actor, Job, Logistic, Pace, run_actors, run_hot, run_job, tables_of, two_by_two
 from pslab.viz import Box, Note, Table
 
 torch.set_num_threads(1)
@@ -613,6 +613,17 @@ viz.curve([100 * share for share in shares],
 # %% [markdown]
 # Three straight lines, of which one is level: that is the whole story of bytes.
 #
+# A formula for a crossover is only worth what a count says. The next cell runs the first view in the simulator, eight
+# workers and one server, with rows of 1, 16 and 128 numbers, below, above and *at* the row where the ring begins to win.
+# Lines are the formula, marks the ledger. Look for a mark beside its line.
+
+# %%
+viz.verdict_crossover()
+
+# %% [markdown]
+# None is. One row before the crossing the server still moves no more than the ring, one row further it does. The
+# table below the picture, its twin in words, lists both.
+#
 # ## 4. The hybrid · *Advanced*
 #
 # A recommender is two models in one. Its embedding tables hold nearly all parameters and are touched sparsely. Its dense
@@ -803,6 +814,39 @@ print(f"rows never touched:    {int((steps_touched == 0).sum()):,}")
 # The excuse holds for the long tail and fails for the head: the popular rows are touched in *every* step, like dense
 # parameters.
 #
+# ### Hot rows to the ring, the tail to the servers?
+#
+# Then treat the head like dense parameters: a replica of the hot rows on every worker, kept equal by the ring, and only
+# the tail on servers. That is worth it for a row when the ring's $2(K-1)\,Db$ is less than the server's $2K\,p\,(Db+8)$,
+# where $p$ is the chance that a worker touches it in a step: $p > \frac{K-1}{K}\cdot\frac{Db}{Db+8}$. What does it save?
+# First by formula, for a hundred thousand rows whose popularity is a Zipf law, 512 ids a worker and step.
+
+# %%
+popularity = np.arange(1, 100_001) ** -1.1
+popularity /= popularity.sum()
+rows = []
+for k in (2, 4, 8):
+    split = cost.hot_split(popularity, k, lookups=512, row_bytes=64)
+    rows.append([k, f"{split.threshold:.2f}", split.hot, f"{split.gain:.1%}", f"{split.naive_gain:.1%}"])
+Table(["K", "hot from p of", "hot rows", "saved, equal ids once", "saved, if every lookup travelled"], rows)
+
+# %% [markdown]
+# Now counted, with two workers: the same five steps with all rows on the server, and with the hot ones in the ring.
+
+# %%
+rng = np.random.default_rng(0)
+streams = [rng.choice(100_000, (5, 512), p=popularity) for _ in range(2)]
+hot = cost.hot_split(popularity, 2, lookups=512, row_bytes=64).hot
+plain, split = (run_hot(streams, rows=100_000, dim=16, hot=h) for h in (0, hot))
+predicted = all(run.counted_bytes == run.predicted_bytes for run in (plain, split))
+print("same table:      ", yes(np.array_equal(plain.rows, split.rows)))
+print("bytes as formula:", yes(predicted))
+print(f"saved: {1 - split.counted_bytes / plain.counted_bytes:.1%} of {viz.sized(plain.counted_bytes)}")
+
+# %% [markdown]
+# Little, and less with more workers. What the last column shows has already been taken by de-duplication: once equal ids
+# travel once, a row that everybody touches in every step saves a $K$-th of its bytes and its keys, no more.
+#
 # ## 5. Two choices, not one · *Intermediate*
 #
 # It is tempting to read "server or all-reduce" as "asynchronous or synchronous". These are two separate choices. Which
@@ -896,6 +940,44 @@ Table(["workers", *(f"{name} (ms)" for name in modes), "longest work alone (ms)"
 # corners is inhabited. What a server makes *easy* is the asynchronous corner, because it talks to one worker at a time;
 # a collective by its nature needs all of its members in the call.
 #
+#
+# The converse exists too: collectives that average only every so many steps (local SGD, DiLoCo) do not wait at each
+# step, and a *delayed* all-reduce lets the sums of one step travel while the next one computes. So the real picture is a
+# square with two sides, {server, collective} × {synchronous, not}, and each of its four corners is inhabited. Here they
+# run: the same small classification, the same workers, of which each has a chance of one in five to take five times as
+# long. Compare along the rows, then along the columns.
+
+# %%
+task, pace = Logistic.made(200, 10, seed=1), Pace.transient(1e-3, probability=0.2, factor=5, seed=3)
+viz.verdict_square(two_by_two(task, pace, workers=4, steps=40, lr=1.0))
+
+# %% [markdown]
+# Along a row the bytes stay the same and the waiting changes: that is consistency. Down a column the waiting is much
+# the same where everybody waits, and the bytes change: that is the architecture. The two synchronous runs take the same
+# time and end with the same loss. The delayed ring gains less than the server without rounds, because it is one step
+# late and no more: each call still ends when the last member has come. What a server makes *easy* is the asynchronous
+# corner, because it talks to one worker at a time; a collective by its nature needs all of its members in the call.
+#
+# ### One learner, many actors
+#
+# Reinforcement learning has a job that fits neither ring nor rounds. *Actors* play episodes with a copy of the
+# parameters, a *learner* updates them, and actors come and go as machines do. Fresh parameters can be pulled from a
+# server, or broadcast by the learner to everybody who is there. An episode is *late* by the versions that were made
+# between the parameters it was played with and its use. Eight actors, four megabytes of parameters, ports of 125 MB/s;
+# one actor leaves early, two come late. Which way stays fresh?
+
+# %%
+actors = [Actor(episode_s=0.1 + 0.03 * i) for i in range(6)]
+actors += [Actor(join_s=1.0, leave_s=3.0), Actor(join_s=2.0, episode_s=0.3)]
+viz.verdict_actors([run_actors(way, actors, parameters=1_000_000, batch=4, update_s=0.05)
+                    for way in ("server", "broadcast")])
+
+# %% [markdown]
+# With the server, lag is a matter of how many episodes are under way at once, and stays. With the broadcast every
+# version leaves the learner's port once for every actor, so the learner waits for its own port, makes fewer versions,
+# and the episodes it has no time for pile up: lag grows for as long as the job runs. On ports that are wide enough the
+# two are alike, and then the broadcast saves a machine.
+#
 # ## 6. The chapter in one view · *Beginner*
 #
 # The decision, for **one group of parameters at a time**, is short. Capacity comes first, bytes second.
@@ -931,6 +1013,13 @@ for name, K, S, size, row_bytes, touched, slots in groups:
                          slots=slots, worker_memory_bytes=80 * 10**9)
     rows.append([name, choice.architecture, viz.sized(choice.copy_bytes), choice.reason])
 Table(["group", "goes to", "copy with state", "because"], rows)
+
+# %% [markdown]
+# Two more questions come between capacity and bytes: do workers come and go, and is somebody slow whom the others may
+# pass? The chart shows eighteen groups and where each was settled: every line runs to the first question that decides.
+
+# %%
+viz.verdict_choices()
 
 # %% [markdown]
 # The optimizer's state alone moved the table from the workers to the servers. And a model with a dense network *and*
