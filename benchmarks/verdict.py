@@ -175,6 +175,10 @@ def show(figures: dict) -> None:
     head = ("rows", "K", "strategy", "step", "model", "samples/s", "busiest port/step", "model", "worker state",
             "server state", "peak worker", "last loss")
     print_table(head, [line(point) for point in figures["points"]])
+    shares = [p["busiest_server_share"] for p in figures["points"] if p.get("busiest_server_share")]
+    if shares and setting["servers"] > 1:
+        print(f"the model gives each server {1 / setting['servers']:.0%} of the rows touched; the busiest one served "
+              f"{min(shares):.0%} to {max(shares):.0%} of them: by so much its port exceeds the model")
     for equal in figures["equal"]:
         same = "equal" if equal["ring"] == equal["server"] else "NOT EQUAL"
         print(f"K = S = 2, {equal['rows']:,} rows: dense bytes through a worker's port, ring {equal['ring']:,.0f}, "
@@ -188,9 +192,10 @@ def line(point: dict) -> tuple[str, ...]:
     if "not_run" in point:
         return (*start, "not run", time_text(model["seconds"]), "-", point["not_run"], modelled_bytes, *["-"] * 4)
     state, peak = point["state_bytes"], point["peak_bytes"]
-    return (*start, time_text(point["step_s"]), time_text(model["seconds"]), f"{point['samples_per_s']:,.0f}",
-            f"{point['busiest_bytes']:,.0f} B", modelled_bytes, f"{state['worker'] / 1e6:.2f} MB",
-            f"{state['server'] / 1e6:.2f} MB", f"{peak['worker'] / 1e6:.1f} MB", f"{point['losses'][-1]:.4f}")
+    rate = f"{point['samples_per_s']:,.0f}" if point["step_s"] else "-"
+    return (*start, time_text(point["step_s"]), time_text(model["seconds"]), rate, f"{point['busiest_bytes']:,.0f} B",
+            modelled_bytes, f"{state['worker'] / 1e6:.2f} MB", f"{state['server'] / 1e6:.2f} MB",
+            f"{peak['worker'] / 1e6:.1f} MB", f"{point['losses'][-1]:.4f}")
 
 
 if __name__ == "__main__":

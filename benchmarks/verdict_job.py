@@ -137,11 +137,13 @@ def run_one(setting: Setting, log, strategy: str, workers: int, rows: int, make_
     steps, ports = len(batches), port_bytes(result)
     busiest = max(ports, key=lambda port: port.total.busiest)
     median_s = statistics.median(samples)
+    served = [port.sparse.out_bytes for port in ports[workers:]]
     peaks = [rank.get("peak_bytes", 0) for rank in result.run.results]
     return {"strategy": strategy, "step_s": median_s, "samples_s": samples,
             "samples_per_s": workers * setting.batch / median_s if median_s else math.inf,
             "busiest_bytes": busiest.total.busiest / steps, "busiest_dense": busiest.dense.busiest / steps,
             "worker_dense": list(ports[0].dense), "total_bytes": sum(port.total.out_bytes for port in ports) / steps,
+            "busiest_server_share": max(served) / sum(served) if sum(served) else 0.0,
             "state_bytes": state_bytes(setting, job, rows),
             "peak_bytes": {"worker": max(peaks[:workers]), "server": max(peaks[workers:], default=0)},
             "losses": result.losses, "steps": steps}

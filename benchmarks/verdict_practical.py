@@ -168,6 +168,8 @@ def show(figures: dict) -> None:
          time_text(found["step_s"]), time_text(figures["simulated_s"][name]),
          time_text(figures["model"][name]["seconds"]), f"{found['samples_per_s']:,.0f}")
         for name, found in figures["measured"].items()])
+    print(f"the busiest server served {figures['measured']['hybrid']['busiest_server_share']:.0%} of the rows touched; "
+          f"the model gives each {1 / s['servers']:.0%}")
     for baseline, told in figures["claims"].items():
         print(f"against {baseline} everything: {told['less, busiest port']:.1%} less through the busiest port (model "
               f"{told['less, busiest port, model']:.1%}), {told['less, all links']:.1%} over all links; throughput "
