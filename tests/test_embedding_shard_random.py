@@ -89,7 +89,8 @@ def play(seed):
     check_equal(run.results, alone(configs, batches, grads, more), atol=0.0 if exact else 1e-4)
 
 
-def test_random_plans_are_bit_for_bit_the_single_process():
+def test_random_plans_are_bit_for_bit_the_single_process(monkeypatch):
+    monkeypatch.setattr("pslab.embedding.sharding.layout._DRAWN", 3)        # first rows are drawn in several blocks
     for seed in range(12):
         play(seed)
 
