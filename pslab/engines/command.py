@@ -28,6 +28,8 @@ def add_arguments(parser) -> None:
                                                                  "(default: 2)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu",
                         help="of the engine torchrec: cpu (Gloo) or cuda (NCCL) (default: cpu)")
+    parser.add_argument("--host", metavar="ADDR", help="under torchrun on several hosts: this host's address for the "
+                                                       "others, where it is not found out by itself")
     option("config", "small, kaggle, terabyte, mlperf: sizes of the DLRM", metavar="NAME")
     option("interaction", "dot or cat; empty: the configuration's", metavar="NAME")
     option("data", f"{', '.join(DATA)}", metavar="NAME")
@@ -71,11 +73,17 @@ def show(job: EngineJob, result: EngineResult) -> None:
 def _run(args, job: EngineJob) -> EngineResult:
     under_torchrun = bool(os.environ.get("RANK") and os.environ.get("WORLD_SIZE"))
     if args.engine == "torchrec":
+        for name in ("workers", "host"):
+            if getattr(args, name) is not None:
+                raise ValueError(f"--{name} {getattr(args, name)}: torchrun says that to the engine torchrec, by "
+                                 f"--nnodes, --nproc-per-node and --rdzv-endpoint")
         from .over_torchrec import run_torchrec
 
         return run_torchrec(job, args.device)
     if args.device != "cpu":
         raise ValueError("--device cuda: the engine pslab computes on CPUs; --engine torchrec knows GPUs")
+    if args.host is not None and not under_torchrun:
+        raise ValueError(f"--host {args.host}: there are other hosts under torchrun only")
     from pslab.comm import ProcessWorld, TorchWorld
 
     from .ours import run_ours
@@ -84,7 +92,7 @@ def _run(args, job: EngineJob) -> EngineResult:
         if args.workers is not None and args.workers != int(os.environ["WORLD_SIZE"]):
             raise ValueError(f"--workers {args.workers}: torchrun started {os.environ['WORLD_SIZE']} processes; leave "
                              f"the option out")
-        with TorchWorld(seed=job.seed) as world:
+        with TorchWorld(seed=job.seed, host=args.host) as world:
             return run_ours(job, world)
     workers = 2 if args.workers is None else args.workers
     if not 1 <= workers <= ProcessWorld.MAX_RANKS:

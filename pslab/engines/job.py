@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 ENGINES = ("pslab", "torchrec")
 OPTIMIZERS = ("sgd", "adagrad")
@@ -67,14 +68,13 @@ class EngineJob:
 
     def source(self):
         """A ClickLog or a CriteoReader: what a Loader takes."""
-        from pslab.data import CriteoReader, criteo_folder, load, synthetic_click_log
+        from pslab.data import CriteoReader, criteo_folder, load
 
         if self.data == "criteo":
             return CriteoReader(criteo_folder(), table_rows=self.table_rows, on_bad_line="skip")
         if self.data == "movielens-100k":
             return load(self.data)
-        rows = max(4 * self.batch_size, 20_000)
-        return synthetic_click_log(self.seed, rows, 100, [self.table_rows] * LOG_COLUMNS, LOG_DENSE)
+        return _synthetic(self.seed, max(4 * self.batch_size, 20_000), self.table_rows)
 
     def loader(self, source, rank: int, world_size: int):
         """The parts of one worker."""
@@ -98,6 +98,14 @@ class EngineJob:
 
         sizes, dense = self.sizes(), LOG_DENSE if self.data != "movielens-100k" else source.num_dense
         return DLRM(dense, self.tables(source), sizes.bottom, sizes.top, self.seed, embeddings, sizes.interaction)
+
+
+@lru_cache(maxsize=1)
+def _synthetic(seed: int, rows: int, table_rows: int):
+    """Kept: ranks of a simulator, and jobs one after the other, ask for the same log."""
+    from pslab.data import synthetic_click_log
+
+    return synthetic_click_log(seed, rows, 100, [table_rows] * LOG_COLUMNS, LOG_DENSE)
 
 
 @dataclass(frozen=True)

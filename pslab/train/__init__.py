@@ -15,6 +15,7 @@
     run_race, run_hogwild                   real servers, rings and shared memory side by side, on a small Task
     schedule ──> replay ──> straggler_grid, best_rates      the same without messages: who when, the loss, many cells
     run_rival, sweep_crossover, run_hot     bytes counted beside pslab.cost: three rivals, exercise 11.9.1, hot rows
+    run_online, run_online_modes            a stream of examples in, fresh rows to readers: after how long?
     two_by_two, run_actors                  {server, all-reduce} × {waiting, not}; a learner and actors that come and go
     staleness_law, stable_rates, ssp_regret, time_over_tau, AdaptiveStaleness       what staleness costs
 """
@@ -37,6 +38,7 @@ from .hot import HotRun, run_hot
 from .job import Given, Job, tables_of
 from .logs import JsonLines, Log, Progress, TensorBoard, read_lines
 from .losses import LOSSES
+from .online import ExampleStream, OnlineRun, example_stream, run_online, run_online_modes
 from .pace import Pace, spend
 from .pipeline import Pipeline, time_over_tau
 from .race import Lane, Race, run_race, usual_modes
@@ -63,15 +65,16 @@ from .two_by_two import Corner, two_by_two
 from .watched import Update, WatchedServer
 
 __all__ = ["DENSE_TABLE", "LOSSES", "NEEDS_SERVERS", "SGD", "STRATEGIES", "Actor", "ActorsRun", "AdaGrad", "Adam",
-           "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Checkpoint", "CheckpointError", "Checkpoints", "Clip",
-           "Compensated", "Corner", "CrossoverPoint", "Curve", "DataServer", "DataWorker", "DoubleWell", "Downpour",
-           "Episode", "Feeding", "Given", "Hogwild", "HogwildRun", "HotRun", "Job", "JobResult", "JsonLines", "Lane",
-           "Law", "Log", "Logistic", "Momentum", "Pace", "Pipeline", "Progress", "Quadratic", "Race", "RateSchedule",
-           "Regret", "RivalRun", "Schedule", "Scheduled", "ServerSaves", "SparseLogistic", "SparseStep", "Task",
-           "TensorBoard", "Trainer", "Update", "WarmUp", "WatchedServer", "allreduce_sgd", "backup_rounds",
-           "best_rates", "busiest_port", "compare_feeding", "compensate", "cosine", "dense_table", "law_of_updates",
-           "load_checkpoint", "load_server", "over_staleness", "port_bytes", "read_lines", "replay", "replay_rounds",
-           "run_actors", "run_hogwild", "run_hot", "run_job", "run_race", "run_rival", "save_checkpoint", "schedule",
-           "serve_data", "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment", "stable_rates",
-           "staleness_law", "step_decay", "straggler_grid", "sweep_crossover", "tables_of", "time_over_tau",
-           "train_program", "two_by_two", "usual_kinds", "usual_modes", "usual_rivals", "warm_up"]
+           "AdaptiveSSP", "AdaptiveStaleness", "AllReduceSteps", "Checkpoint", "CheckpointError", "Checkpoints",
+           "Clip", "Compensated", "Corner", "CrossoverPoint", "Curve", "DataServer", "DataWorker", "DoubleWell",
+           "Downpour", "Episode", "ExampleStream", "Feeding", "Given", "Hogwild", "HogwildRun", "HotRun", "Job",
+           "JobResult", "JsonLines", "Lane", "Law", "Log", "Logistic", "Momentum", "OnlineRun", "Pace", "Pipeline",
+           "Progress", "Quadratic", "Race", "RateSchedule", "Regret", "RivalRun", "Schedule", "Scheduled",
+           "ServerSaves", "SparseLogistic", "SparseStep", "Task", "TensorBoard", "Trainer", "Update", "WarmUp",
+           "WatchedServer", "allreduce_sgd", "backup_rounds", "best_rates", "busiest_port", "compare_feeding",
+           "compensate", "cosine", "dense_table", "example_stream", "law_of_updates", "load_checkpoint", "load_server",
+           "over_staleness", "port_bytes", "read_lines", "replay", "replay_rounds", "run_actors", "run_hogwild",
+           "run_hot", "run_job", "run_online", "run_online_modes", "run_race", "run_rival", "save_checkpoint",
+           "schedule", "serve_data", "shared_vector", "spend", "ssp_regret", "stable_rate_by_experiment",
+           "stable_rates", "staleness_law", "step_decay", "straggler_grid", "sweep_crossover", "tables_of",
+           "time_over_tau", "train_program", "two_by_two", "usual_kinds", "usual_modes", "usual_rivals", "warm_up"]
