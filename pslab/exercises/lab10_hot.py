@@ -44,7 +44,7 @@ BELIEFS = {
     "10/places-for-ids": lambda f, K, n: np.arange(len(hot_or_tail(f, K, n))),
     "10/per-cent-of-rows": lambda f, K, n: np.argsort(-f, kind="stable")[:max(1, len(f) // 100)],
     "10/copy-is-free": lambda f, K, n: np.flatnonzero(f > 0),
-    "10/ring-moves-k": lambda f, K, n: np.flatnonzero(touched(f, n) > min(1, 2 * (K - 1) / K)),
+    "10/half-a-ring": lambda f, K, n: np.flatnonzero(touched(f, n) > (K - 1) / K / 2),
     "10/equal-is-hot": lambda f, K, n: np.flatnonzero(touched(f, n) >= (K - 1) / K),
 }
 
@@ -226,8 +226,8 @@ HOT = Exercise(
                       "decide."),
         Misconception("10/copy-is-free", "You replicate rows that are seldom touched; a copy costs its part of the ring "
                       "in each step, also when nobody looked it up."),
-        Misconception("10/ring-moves-k", "You compared the ring's rows with one way of the server; a row comes down "
-                      "with the pull and its gradient goes up."),
+        Misconception("10/half-a-ring", "You counted half a ring; an all-reduce goes round twice, once to add up and "
+                      "once to hand the sum out."),
         Misconception("10/equal-is-hot", "At equal costs the row stays on the server, which needs no copy of it."),
         Misconception("10/listed-twice", "An id is there twice, or is none of the table's; a gradient of it would be "
                       "summed twice."),
