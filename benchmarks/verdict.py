@@ -195,7 +195,7 @@ def line(point: dict) -> tuple[str, ...]:
     rate = f"{point['samples_per_s']:,.0f}" if point["step_s"] else "-"
     return (*start, time_text(point["step_s"]), time_text(model["seconds"]), rate, f"{point['busiest_bytes']:,.0f} B",
             modelled_bytes, f"{state['worker'] / 1e6:.2f} MB", f"{state['server'] / 1e6:.2f} MB",
-            f"{peak['worker'] / 1e6:.1f} MB", f"{point['losses'][-1]:.4f}")
+            f"{peak['worker'] / 1e6:.1f} MB" if peak else "-", f"{point['losses'][-1]:.4f}")
 
 
 if __name__ == "__main__":

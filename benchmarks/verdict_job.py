@@ -124,13 +124,16 @@ def run_one(setting: Setting, log, strategy: str, workers: int, rows: int, make_
     """One strategy: median step, bytes by port, memory, losses. make_world(ranks) -> a world, closed afterwards."""
     from contextlib import nullcontext
 
+    from pslab.comm import ProcessWorld
     from pslab.train import port_bytes, run_job
 
+    own = True                      # whether a rank has memory of its own: those of the simulator share one process
     job = job_of(setting, log, strategy, workers)
     batches = list(log.batches(setting.batch * workers, setting.seed, setting.steps + 1))
     samples, result = [], None
     for _ in range(setting.turns):
         world = make_world(job.world_size)
+        own = isinstance(world, ProcessWorld)
         with world if hasattr(world, "__exit__") else nullcontext():
             result = run_job(Watched(world), job, batches, timeout_s=300.0)
         samples += result.step_seconds[1:]                         # the first one makes buffers
@@ -145,7 +148,7 @@ def run_one(setting: Setting, log, strategy: str, workers: int, rows: int, make_
             "worker_dense": list(ports[0].dense), "total_bytes": sum(port.total.out_bytes for port in ports) / steps,
             "busiest_server_share": max(served) / sum(served) if sum(served) else 0.0,
             "state_bytes": state_bytes(setting, job, rows),
-            "peak_bytes": {"worker": max(peaks[:workers]), "server": max(peaks[workers:], default=0)},
+            "peak_bytes": {"worker": max(peaks[:workers]), "server": max(peaks[workers:], default=0)} if own else None,
             "losses": result.losses, "steps": steps}
 
 

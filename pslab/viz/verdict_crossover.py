@@ -24,11 +24,11 @@ _LOOKS = ("server", "allreduce", "hybrid", "gather", "amber", "sky")
 def verdict_crossover(counted: Sequence[CrossoverPoint] | None = None, view: str = "totals") -> Picture:
     """Bytes of the sparse side over those of a dense all-reduce, against the share of rows that one worker touches.
 
-    counted: of `pslab.train.sweep_crossover`; by default a small one of its own: K = 8, rows of 1, 16 and 128.
+    counted: of `pslab.train.sweep_crossover`; by default a small one of its own, K = 8, two tables.
     view: which of its points to draw, and which formula.
     """
     if counted is None:
-        counted = sweep_crossover(workers=8, rows=(240,), dims=(1, 16, 128), views=(view,))
+        counted = sweep_crossover(workers=8, rows=(120, 480), dims=(1, 16, 128), views=(view,))
     shown = [point for point in counted if point.view == view]
     if not shown:
         raise ValueError(f"view={view!r}; counted holds {', '.join(sorted({p.view for p in counted})) or 'no points'}")
