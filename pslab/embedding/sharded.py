@@ -32,9 +32,11 @@ class ShardedEmbeddingBagCollection(nn.Module):
               Gradients are summed as they are; a worker that wants them weighted (local over global batch) weights its
               loss. Features of the input that no table names are not looked at; a missing one is a ValueError.
     backend   a KVWorker that knows the fused tables (`table_configs(tables, rule)`), as its servers do: rows are pulled
-              in forward, gradients pushed in backward, `clock()` is the caller's; no other argument is then given. Or a
-              Comm: the ranks share the rows among themselves, and all of them run forward and backward together, each
-              with its own batch; equal rows are summed in the order of the ranks, one step of the rule is taken.
+              in forward, gradients pushed in backward, `clock()` is the caller's; no other argument is given then. If
+              it keeps copies (KVWorker(cache_rows=..., cache_policy=...)), rows come from them as far as the tables'
+              consistency allows. Or a Comm: the ranks share the rows among themselves, and all of them run forward and
+              backward together, each with its own batch; equal rows are summed in the order of the ranks, one step of
+              the rule is taken.
     plan      {table name: Sharding}; None: `plan_tables(tables, comm.world_size, rule)`
     rule      of pslab.ps, e.g. SGD(0.1); t of its steps counts the backwards of this module
     wire      of rows and gradients: "fp32", "fp16" or "int8", or a pair (rows, gradients), e.g. ("int8", "fp32")

@@ -7,7 +7,8 @@
 
 |error| ≤ scale / 2, but for float32 rounding and what EPSILON does (below). A constant row has scale 0 and is exact.
 Levels are rounded to the nearest, halves to the even level, or stochastically, see rounding.py. Layout, scale and
-levels are those of torch.ops.quantized.embedding_bag_byte_prepack, byte for byte, in rows with max - min ≥ 0.001.
+levels are those of torch.ops.quantized.embedding_bag_byte_prepack, byte for byte, in rows with max - min ≥ 0.001 (but
+for the sign of a bias of 0, where a row holds both 0.0 and -0.0).
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class Sharding:
 
     kind      table_wise: one rank has all of it. row_wise: each of the ranks has a range of rows. column_wise: each has
               all rows of embedding_dim / len(ranks) columns. table_row_wise: row_wise over the ranks of one rack or
-              host, which must be named. data_parallel: every rank has a replica
+              host, which must be named: each of them answers for itself, so of a bag whose rows lie on m of them m sums
+              travel (dedup=False), not one that the rack has added up. data_parallel: every rank has a replica
     ranks     the owners, in order; a single number will do for table_wise. None: all ranks (table_wise: rank 0)
     by        row kinds: "range" of the ids, or of their "hash"
     rows      row kinds by range: ((lo, hi), …), the rows lo ≤ id < hi of each of the ranks; None: equal ones
