@@ -67,7 +67,8 @@ def test_a_scheduled_rule_is_the_rule_at_that_rate(rule):
     assert np.array_equal(state, expected)
 
 
-@pytest.mark.parametrize("strategy", ["allreduce", "server", "hybrid", "exchange"])
+@pytest.mark.parametrize("strategy", [pytest.param("allreduce", marks=pytest.mark.long),
+                                      pytest.param("server", marks=pytest.mark.long), "hybrid", "exchange"])
 def test_dense_and_rows_follow_the_schedule_everywhere(strategy):
     """Against the single process, whose rate torch's optimizer is told; and both parts would notice its absence."""
     rule = Scheduled(AdaGrad(0.2), warm_up(3) * step_decay([6], 0.25))
@@ -97,7 +98,7 @@ def test_the_single_process_is_torch_with_its_scheduler():
 
 
 def test_servers_without_rounds_count_pushes():
-    """Two workers' pushes are one step of the schedule where it is told so: push t has the rate of step (t - 1) // 2."""
+    """Two workers' pushes are one step of the schedule where it is told so: push t has that of step (t - 1) // 2."""
     rule = Scheduled(SGD(1.0), step_decay([1, 2]), pushes_per_step=2)
     rows, rates = np.zeros((1, 1), np.float32), []
     for t in range(1, 7):

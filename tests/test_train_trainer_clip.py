@@ -7,6 +7,7 @@ import torch
 
 from pslab.comm import SimWorld
 from pslab.data import synthetic_click_log
+from pslab.embedding import FusedEmbeddingBagCollection
 from pslab.ps import KVServer, KVWorker, Uniform, serve
 from pslab.train import SGD, Clip, Job, Trainer, run_job, tables_of
 
@@ -39,9 +40,11 @@ def references():
     return {over: plain_torch(over) for over in ("all", "dense")}
 
 
-@pytest.mark.parametrize("over", ["all", "dense"])
-@pytest.mark.parametrize(("strategy", "workers"), [("single", 1), ("allreduce", 2), ("server", 3), ("hybrid", 3),
-                                                   ("exchange", 3)])
+@pytest.mark.parametrize(("strategy", "workers", "over"), [
+    ("single", 1, "all"), ("allreduce", 2, "all"), ("server", 3, "all"), ("hybrid", 3, "all"), ("exchange", 3, "all"),
+    ("single", 1, "dense"), ("hybrid", 3, "dense"),
+    *(pytest.param(*each, "dense", marks=pytest.mark.long) for each in (("allreduce", 2), ("server", 3),
+                                                                        ("exchange", 3)))])
 def test_as_torch_clips_in_one_process(strategy, workers, over, references):
     """Rows that several workers touch count by their sums: 13 rows over 5 + 3 ids meet all the time."""
     state, losses, norms = references[over]
@@ -84,6 +87,24 @@ def test_refusals(change, message):
         Clip(1.0, "rows")
 
 
+def test_rows_that_step_themselves():
+    """Fused bags are stepped in backward, by what this process alone knows: one process, and no clipping over all."""
+    def trainer(strategy, comm=None, **more):
+        job = Job(strategy="single", workers=1, **SHAPE)
+        model = job.model(FusedEmbeddingBagCollection(job.tables, SGD(1.0), init=job.init))
+        return Trainer(model, strategy, comm, job.optimizer, **more)
+
+    with pytest.raises(ValueError, match="clip over 'all' with a FusedEmbeddingBagCollection"):
+        trainer("single", clip=MAX)
+    with pytest.raises(ValueError, match="strategy 'allreduce' with a FusedEmbeddingBagCollection"):
+        SimWorld(1).run(lambda comm: trainer("allreduce", comm))
+    fused = trainer("single")
+    plain = Trainer(Job(strategy="single", workers=1, **SHAPE).local_model(), "single", None, SGD(1.0))
+    for batch in BATCHES:
+        assert fused.step(batch) == pytest.approx(plain.step(batch), abs=1e-5)
+    assert fused.model.embeddings.steps == len(BATCHES)
+
+
 # ---- bf16 ------------------------------------------------------------------------------------------------------------
 
 def seen_dtypes(comm, precision):
@@ -114,7 +135,8 @@ def test_bf16_inside_and_float32_outside(engine):
     assert seen == {torch.float32, ("rows", torch.float32)}
 
 
-@pytest.mark.parametrize("strategy", ["allreduce", "server", "hybrid", "exchange"])
+@pytest.mark.parametrize("strategy", ["hybrid", *(pytest.param(each, marks=pytest.mark.long)
+                                                  for each in ("allreduce", "server", "exchange"))])
 def test_bf16_stays_near_float32(strategy):
     """As one process under autocast does; 8 bits of mantissa show, and do not matter to the loss."""
     results = {}

@@ -26,7 +26,8 @@ def same_bits(one, other):
         all(torch.equal(one.state[name], other.state[name]) for name in one.state)
 
 
-@pytest.mark.parametrize("strategy", ["allreduce", "server", "hybrid", "exchange"])
+@pytest.mark.parametrize("strategy", [pytest.param("allreduce", marks=pytest.mark.long),
+                                      pytest.param("server", marks=pytest.mark.long), "hybrid", "exchange"])
 @pytest.mark.parametrize(("workers", "bucket_bytes"), [pytest.param(2, None, marks=pytest.mark.long), (3, 100)])
 def test_bit_for_bit_as_unpipelined(strategy, workers, bucket_bytes):
     plain, pipelined = (run_job(SimWorld(workers + job.num_servers), job, BATCHES) for job in (
@@ -35,6 +36,7 @@ def test_bit_for_bit_as_unpipelined(strategy, workers, bucket_bytes):
     assert same_bits(plain, pipelined)
 
 
+@pytest.mark.long
 def test_a_cut_elsewhere_gives_other_bits():
     """Why bucket_bytes must be equal for the comparison above: with three workers a ring's sums depend on its cut."""
     results = [run_job(SimWorld(3), Job(strategy="allreduce", workers=3, optimizer=AdaGrad(0.1), bucket_bytes=each,

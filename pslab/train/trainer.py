@@ -17,6 +17,7 @@ from torch import nn
 
 from pslab.comm import Comm
 from pslab.data import Batch
+from pslab.embedding import FusedEmbeddingBagCollection
 from pslab.ps import SGD, KVWorker, Rule
 
 from .clipping import Clip
@@ -55,7 +56,7 @@ class Trainer:
                  rows_ahead: int = 0, bucket_bytes: int | None = None):
         clip = clip if clip is None or isinstance(clip, Clip) else Clip(clip)
         _check(model, strategy, comm, kv, loss)
-        check_options(strategy, clip, precision, pipelined, rows_ahead, bucket_bytes)
+        check_options(strategy, clip, precision, pipelined, rows_ahead, bucket_bytes, steps_itself(model))
         self.model, self.strategy, self.comm, self.kv = model, strategy, comm, kv
         self.optimizer = SGD(0.1) if optimizer is None else optimizer
         self._loss, self._sharded = LOSSES[loss], sharded_modules(model)
@@ -133,6 +134,9 @@ def _check(model: nn.Module, strategy: str, comm: Comm | None, kv: KVWorker | No
     if strategy != "single" and comm is None:
         raise ValueError(f"comm=None; strategy {strategy!r} needs the group of the workers")
     sharded = sharded_modules(model)
+    if steps_itself(model) and isinstance(strategy, str) and strategy != "single":
+        raise ValueError(f"strategy {strategy!r} with a FusedEmbeddingBagCollection, which steps its rows by the "
+                         f"gradients of its own process; an EmbeddingBagCollection or a sharded one is needed")
     if strategy in NEEDS_SERVERS:
         if kv is None:
             raise ValueError(f"kv=None; strategy {strategy!r} needs a KVWorker")
@@ -148,7 +152,13 @@ def _check(model: nn.Module, strategy: str, comm: Comm | None, kv: KVWorker | No
                          f"EmbeddingBagCollection")
 
 
-def check_options(strategy, clip: Clip | None, precision: str, pipelined: bool, rows_ahead: int, bucket_bytes) -> None:
+def steps_itself(model: nn.Module) -> bool:
+    """Whether a part of the model is stepped inside of backward."""
+    return any(isinstance(module, FusedEmbeddingBagCollection) for module in model.modules())
+
+
+def check_options(strategy, clip: Clip | None, precision: str, pipelined: bool, rows_ahead: int, bucket_bytes,
+                  fused: bool = False) -> None:
     """ValueError for options that do not go together; see Trainer."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r}; allowed: {', '.join(map(repr, PRECISIONS))}")
@@ -162,5 +172,8 @@ def check_options(strategy, clip: Clip | None, precision: str, pipelined: bool, 
                          f"({', '.join(NEEDS_SERVERS)}) and pipelined=True")
     if pipelined and (strategy == "single" or not isinstance(strategy, str)):
         raise ValueError(f"pipelined=True with strategy {strategy!r}; there is nothing that could travel meanwhile")
+    if clip is not None and clip.over == "all" and fused:
+        raise ValueError("clip over 'all' with a FusedEmbeddingBagCollection, which steps its rows inside of backward; "
+                         "Clip(max_norm, 'dense') is possible")
     if not isinstance(strategy, str) and (clip is not None or bucket_bytes is not None):
         raise ValueError("clip and bucket_bytes go with the named strategies; this one is an object")
