@@ -7,7 +7,8 @@
 
 int8 is FBGEMM's row-wise layout: D numbers q = round((x − min)/scale) of one byte each, then scale = (max − min)/255
 and min as float32; x ≈ q·scale + min. A constant row (scale 0) comes out as it went in. The pure error of int8 grows
-with the span of its row: one outlier costs all others of its row their precision.
+with the span of its row: one outlier costs all others of its row their precision. A NaN is lost in it (fp32 and fp16
+carry it), a row that spans more than float32 holds comes out as NaN, and of differences below 10⁻⁸ nothing is left.
 """
 
 from __future__ import annotations
