@@ -96,7 +96,8 @@ ZIPF /= ZIPF.sum()
 @pytest.mark.parametrize(("K", "key"), [(2, 0), (2, 8), (4, 8), (8, 8)])
 def test_the_threshold_is_the_best_of_a_sweep(K, key):
     split = cost.hot_split(ZIPF, K, 512, 64, key)
-    swept = {hot: cost.hot_split(ZIPF, K, 512, 64, key, hot=hot).total_bytes for hot in (0, *range(split.hot - 12, split.hot + 13))}
+    near = (0, *range(split.hot - 12, split.hot + 13))
+    swept = {hot: cost.hot_split(ZIPF, K, 512, 64, key, hot=hot).total_bytes for hot in near}
     assert swept[split.hot] == min(swept.values()) == split.total_bytes
     assert swept[0] == split.unsplit_bytes
     touch = 1 - (1 - ZIPF) ** 512

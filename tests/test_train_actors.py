@@ -73,7 +73,7 @@ def test_a_narrow_port_of_the_learner_makes_broadcasts_late_and_servers_not():
 
 
 def test_more_actors_for_the_same_batch_are_more_lag():
-    """The law behind it: what is under way while an update is made is late by it; A actors, batches of b: about A / b."""
+    """What is under way while an update is made is late by it: A actors, batches of b, about A / b."""
     lags = {count: run_actors("server", [Actor(episode_s=0.1)] * count, parameters=10, batch=2, update_s=0.001,
                               horizon_s=3.0, link=FREE).mean_lag for count in (2, 4, 8)}
     assert lags[2] < lags[4] < lags[8]
