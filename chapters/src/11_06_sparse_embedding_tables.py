@@ -257,7 +257,7 @@ print("BSP:", SimWorld(3).run(two_workers, BSP()).results[0], "  ASP:",
       round(SimWorld(3).run(two_workers, ASP()).results[0], 4))
 
 # %% [markdown]
-# With SGD both would be at −2; with AdaGrad they are not where SGD is, and not in the same place either. So a model trained in rounds and the same
+# With SGD both would end at −2. With AdaGrad they end in two different places. So a model trained in rounds and the same
 # model trained asynchronously do not take the same steps, even where nothing is stale.
 #
 # ## 4. Optimizers for rows · *Intermediate*
