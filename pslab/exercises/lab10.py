@@ -2,7 +2,7 @@
 
     10.1  dot_interaction              every pair of vectors once           lab10_interaction.py
     10.2  sharded_lookup               a lookup that autograd knows         lab10_lookup*.py
-    10.3  hybrid_step                  one step, equal to one process       lab10_step*.py, lab10_net.py
+    10.3  hybrid_step                  one step, equal to one process       lab10_step*.py, lab10_clock.py
     10.4  hot_or_tail                  which rows to replicate              lab10_hot.py
     10.5  train_hybrid, port_bytes     the hybrid against both baselines    lab10_beat.py, lab10_rivals.py
 

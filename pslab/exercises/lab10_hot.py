@@ -163,8 +163,8 @@ def on_the_ledger(Ks, steps: int = STEPS):
             least = sweep(freqs, K, batches).min()
             if len(hot) > 5_000:                                     # not run: 2(K − 1) rows a step for each, at least
                 seen = steps * 8 * (K - 1) * D * len(hot)
-                return Verdict(False, f"at most {1.02 * least:,.0f} bytes", f"{seen:,} for {len(hot):,} hot rows", where,
-                               "10/copy-is-free", ratio=seen / least)
+                return Verdict(False, f"at most {1.02 * least:,.0f} bytes", f"{seen:,} for {len(hot):,} hot rows",
+                               where, "10/copy-is-free", ratio=seen / least)
             run, plain = ledger_of(hot, K, batches), ledger_of(np.zeros(0, np.int64), K, batches)
             seen, unsplit = run.ledger.total(), plain.ledger.total()
             if not torch.equal(_whole(run, hot), plain.results[-1]):
@@ -195,11 +195,11 @@ HOT = Exercise(
     id="10.4", lab="10", title="Hot or tail", names=(NAME,),
     signature="def hot_or_tail(freqs, K, n) -> ids    # (R,) float64 shares of look-ups, sum 1; n look-ups a worker",
     points=20, minutes=25, difficulty=3, core=False, prerequisites=("9.1", "10.3"), forbidden=FORBIDDEN,
-    goal="A row can be replicated: each of K workers has a copy, and its gradient goes through a ring each step, touched "
-         "or not. Or it stays on a server: a worker whose batch touches it pulls it and pushes its gradient. Return the "
-         "ids (int64, any order) for which the first moves fewer bytes over all links, on average. Look-ups are drawn "
-         "independently; a worker asks for a row once a step however often it looks it up; rows are counted, ids are "
-         "not; equal costs leave the row on the server.",
+    goal="A row can be replicated: each of K workers has a copy, and its gradient goes through a ring each step, "
+         "or not. Or it stays on a server: a worker whose batch touches it pulls it and pushes its gradient. Return "
+         "the ids (int64, any order) for which the first moves fewer bytes over all links, on average. Look-ups are "
+         "drawn independently; a worker asks for a row once a step however often it looks it up; rows are counted, ids "
+         "are not; equal costs leave the row on the server.",
     example="K = 2, n = 1, shares 0.25, 0.6, 0.15: a replicated row costs 2·1 rows a step, a served one 2·2·p; only "
             "id 1 has p > 1/2 -> [1]",
     hints=(
@@ -222,10 +222,10 @@ HOT = Exercise(
         Misconception("10/tail-for-hot", "You returned the rows that stay on servers; asked for are the replicated."),
         Misconception("10/places-for-ids", "You returned places in the order of heat; asked for are ids, and the "
                       "hottest row may have any."),
-        Misconception("10/per-cent-of-rows", "A fixed share of the rows is hot in no table in particular; heat, K and n "
-                      "decide."),
-        Misconception("10/copy-is-free", "You replicate rows that are seldom touched; a copy costs its part of the ring "
-                      "in each step, also when nobody looked it up."),
+        Misconception("10/per-cent-of-rows", "A fixed share of the rows is hot in no table in particular; heat, K and "
+                      "n decide."),
+        Misconception("10/copy-is-free", "You replicate rows that are seldom touched; a copy costs its part of the "
+                      "ring in each step, also when nobody looked it up."),
         Misconception("10/half-a-ring", "You counted half a ring; an all-reduce goes round twice, once to add up and "
                       "once to hand the sum out."),
         Misconception("10/equal-is-hot", "At equal costs the row stays on the server, which needs no copy of it."),

@@ -188,7 +188,7 @@ def slopes(answers, case: Case) -> Verdict:
 
 def one_product(answers, case: Case) -> Verdict:
     given = [problem(case.rng, MANY, 4, 3)]
-    run, (seen,) = asked(answers, given, False)
+    _, (seen,) = asked(answers, given, False)
     bad, _ = compared([seen], given, 1e-5)
     if bad:
         return bad
@@ -210,9 +210,9 @@ INTERACTION = Exercise(
     id="10.1", lab="10", title="The dot interaction", names=(NAME,),
     signature="def dot_interaction(dense, bags) -> Tensor    # (B, D), (B, F, D) -> (B, D + F(F+1)/2)",
     points=20, minutes=20, difficulty=2, core=True, prerequisites=("6",), forbidden=FORBIDDEN,
-    goal="The F bags of a sample and its dense vector are F + 1 vectors of D numbers. Return the dense vector and behind "
-         "it the dot product of each pair of different vectors, once: row by row of the lower triangle (as DLRM has "
-         "it) or of the upper one (as TorchRec has it). In torch, so that gradients flow to both arguments; all "
+    goal="The F bags of a sample and its dense vector are F + 1 vectors of D numbers. Return the dense vector and "
+         "behind it the dot product of each pair of different vectors, once: row by row of the lower triangle (as DLRM "
+         "has it) or of the upper one (as TorchRec has it). In torch, so that gradients flow to both arguments; all "
          "samples at once.",
     example="dense [1, 2], bags [3, 4] and [5, 6] -> [1, 2, 11, 17, 39]: 11 and 17 with the dense vector, 39 between "
             "the bags",

@@ -257,9 +257,9 @@ LOOKUP = Exercise(
     signature="def sharded_lookup(comm, table, ids) -> rows\n"
               "    # table (r, D): own part, requires grad; ids (n,) int64, perhaps none -> rows (n, D)",
     points=35, minutes=40, difficulty=4, core=True, prerequisites=("7.5", "10.1"), forbidden=FORBIDDEN,
-    goal="id belongs to rank id mod K, at place id div K of its table. Forward: each different id to its owner (int64), "
-         "its row back, and the rows in the caller's order. When somebody calls backward, the gradients of a rank's "
-         "different ids go to their owners, without ids, and table.grad holds the sum of all ranks. A "
+    goal="id belongs to rank id mod K, at place id div K of its table. Forward: each different id to its owner "
+         "(int64), its row back, and the rows in the caller's order. When somebody calls backward, the gradients of a "
+         "rank's different ids go to their owners, without ids, and table.grad holds the sum of all ranks. A "
          "torch.autograd.Function; all ranks look up and go backward equally often, some with no ids.",
     example="K = 2, id i has the row [10·i]: rank 0 looks up [3, 0, 3] -> [[30], [0], [30]]; with the weights 1, 5, 2 "
             "its backward brings rank 1 the sum 3 for id 3, in one number",
@@ -268,8 +268,8 @@ LOOKUP = Exercise(
         "which each call has of its own. backward(ctx, grad) returns one gradient for each argument of forward.",
         "Tensors for autograd go through ctx.save_for_backward or, ids and lists, plainly on ctx. comm and ids have no "
         "gradient: return None for them. The gradient of table has its shape and its dtype.",
-        "backward: sums = grad.new_zeros(len(unique), D).index_add_(0, inverse, grad); send sums[unique % K == q] to q; "
-        "total = zeros like the table; total.index_add_(0, asked_by[q] // K, what came from q); return None, total, "
+        "backward: sums = grad.new_zeros(len(unique), D).index_add_(0, inverse, grad); send sums[unique % K == q] to "
+        "q; total = zeros like the table; total.index_add_(0, asked_by[q] // K, what came from q); return None, total, "
         "None.",
     ),
     misconceptions=MISCONCEPTIONS,

@@ -26,8 +26,8 @@ _SENTENCES = {
     "10/no-gradient": "No gradient arrives in table.grad: rows came out of the network as new tensors that autograd "
     "does not know; a torch.autograd.Function says what their way back is.",
     "10/last-gradient-wins": "Of several places with the same id the last gradient replaced the others; they add up.",
-    "10/last-rank-wins": "Of several ranks with the same id the last one's gradient replaced the others; the owner adds "
-    "them up.",
+    "10/last-rank-wins": "Of several ranks with the same id the last one's gradient replaced the others; the owner "
+    "adds them up.",
     "10/own-gradients-alone": "The owner has only its own gradients; those of the other ranks belong to its rows, too.",
     "10/own-gradients-lost": "The owner's own gradients are missing; they need no message, but they count.",
     "10/mean-of-the-ranks": "You divided by the number of ranks; backward gives the sum, and where a mean is wanted it "
@@ -42,8 +42,8 @@ _SENTENCES = {
     "order.",
     "10/dense-gradient": "A gradient for every row of the part travelled; only rows that were looked up have one, and "
     "the others' zeros are most of a table.",
-    "10/last-lookup-only": "With several look-ups in one graph a gradient belongs to the wrong one: what backward needs "
-    "lies where the next forward overwrites it; each call has a ctx of its own.",
+    "10/last-lookup-only": "With several look-ups in one graph a gradient belongs to the wrong one: what backward "
+    "needs lies where the next forward overwrites it; each call has a ctx of its own.",
 }
 
 MISCONCEPTIONS = (*(Misconception(*item) for item in _SENTENCES.items()),

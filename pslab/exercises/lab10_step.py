@@ -9,19 +9,16 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from pslab.comm import Link
 from pslab.grade import Case, Criterion, Exercise, Stalled, Verdict
 
+from .lab10_clock import LINK, NAME, beside_backward
 from .lab10_common import FORBIDDEN, array, stuck
 from .lab10_net import stepped
 from .lab10_reference import SLIPS, Trial, make, simulated
 from .lab10_step_texts import MISCONCEPTIONS
 
-NAME, STEPS, LOOKED = "hybrid_step", 50, 6
-ALPHA_S, BANDWIDTH_BPS = 1e-5, 1e8
-LINK = Link(latency_s=0.0, overhead_s=ALPHA_S, bandwidth_Bps=BANDWIDTH_BPS)
+STEPS, LOOKED = 50, 6
 
 
 def run_of(answers, trial: Trial, steps: int | None = None, world: str = "sim"):
@@ -200,68 +197,6 @@ def rows_once(answers, case: Case) -> Verdict:
                    run=run, ratio=1.0)
 
 
-# ---- the clock ------------------------------------------------------------------------------------------------------
-
-
-def clocked(case: Case) -> list[dict]:
-    """Eight layers; computing takes longer than travelling, or less. Three workers may send in any order to each other,
-    so that two messages wait for one port; there computing takes much longer."""
-    numbers, made = int(case.rng.integers(24_000, 30_000)), []
-    for K, factor in ((2, 1.2), (3, 2.5), (2, 0.7)):
-        layer_s = factor * carried(K, numbers)
-        made.append({"K": K, "layers": [(layer_s, numbers)] * 8, "forward_s": 2 * layer_s,
-                     "label": f"K={K}, 8 layers of {numbers:,}, {'computing' if factor > 1 else 'travelling'} longer"})
-    return made
-
-
-def carried(K: int, numbers: int) -> float:
-    """Seconds in which a port sends its part of an all-reduce of so many numbers."""
-    return 2 * (K - 1) * (ALPHA_S + 4 * numbers / K / BANDWIDTH_BPS)
-
-
-def beside_backward(answers, case: Case) -> Verdict:
-    shown = None
-    for spec in clocked(case):
-        K, layers = spec["K"], spec["layers"]
-        dense = [torch.zeros(numbers) for _, numbers in layers]
-        ids = torch.arange(K)[:, None]
-        batch = {"features": torch.zeros(K, 1), "ids": ids, "labels": torch.zeros(K)}
-        given = {"layers": layers, "forward_s": spec["forward_s"]}
-        per_rank = [(given, dense, torch.zeros(2, 2), [(batch, K * K)], 1.0) for _ in range(K)]
-        try:
-            run = answers.run(NAME, K, per_rank=per_rank, within=stepped, link=LINK, timeout_s=20.0)
-        except Stalled as failed:
-            raise stuck(failed, spec["label"]) from None
-        right = [-sum(i + 1 + r for r in range(K)) / K**2 for i in range(len(layers))]
-        for own in run.results:
-            bad = next((i for i, flat in enumerate(own["dense"]) if isinstance(array(flat), str)
-                        or not np.allclose(array(flat), right[i], rtol=1e-5)), None)
-            if bad is not None:
-                return Verdict(False, f"dense[{bad}] is {right[bad]:.5g} everywhere", "another sum", spec["label"],
-                               "10/layers-mixed", run)
-        computing = spec["forward_s"] + sum(seconds for seconds, _ in layers)
-        (layer_s, numbers), travelling = layers[0], len(layers) * carried(K, layers[0][1])
-        late = travelling > computing - spec["forward_s"]
-        bound = max(computing, travelling + spec["forward_s"] + layer_s if late else 0) + \
-            2 * (K - 1) * carried(K, numbers) + 12 * K * ALPHA_S
-        if run.seconds > bound:
-            return Verdict(False, f"at most {bound * 1e3:.2f} ms; computing {computing * 1e3:.2f}, dense gradients "
-                           f"travel {travelling * 1e3:.2f} ms", f"{run.seconds * 1e3:.2f} ms", spec["label"],
-                           _why_late(run, computing, travelling), run, run.seconds / bound)
-        shown = shown or (bound, run, spec["label"])
-    bound, run, label = shown
-    return Verdict(True, f"at most {bound * 1e3:.2f} ms", f"{run.seconds * 1e3:.2f} ms", label, run=run, ratio=1.0)
-
-
-def _why_late(run, computing: float, travelling: float) -> str:
-    large = [e for e in run.trace.events if e.payload_bytes > 1000]
-    if not large or min(e.posted_s for e in large) >= 0.97 * computing:
-        return "10/sent-after-backward"
-    if run.seconds > computing + 0.8 * travelling:
-        return "10/computing-waits"
-    return "10/second-half-waits"
-
-
 # ---- further --------------------------------------------------------------------------------------------------------
 
 
@@ -285,11 +220,11 @@ STEP = Exercise(
               "    # dense: list of flat tensors, the same on all; table (r, D): ids rank, rank + K, …; both change in "
               "place",
     points=40, minutes=60, difficulty=5, core=True, prerequisites=("10.2", "0B.4"), forbidden=FORBIDDEN,
-    goal="One step on this worker's part of a global batch. Look up batch['ids'] (B, F); loss = net.forward(dense, rows "
-         "(B, F, D), batch) is the sum over the own examples, and what you return. net.backward() yields (i, gradient "
-         "like dense[i]), top layers first, once ('rows', gradient like rows), then the bottom ones, each when it is "
-         "computed; they belong to the sum. All workers take the SGD step of one process: lr times the gradient of "
-         "the mean over global_size examples. Batches differ in size, some are empty.",
+    goal="One step on this worker's part of a global batch. Look up batch['ids'] (B, F); loss = net.forward(dense, "
+         "rows (B, F, D), batch) is the sum over the own examples, and what you return. net.backward() yields (i, "
+         "gradient like dense[i]), top layers first, once ('rows', gradient like rows), then the bottom ones, each "
+         "it is computed; they belong to the sum. All workers take the SGD step of one process: lr times the gradient "
+         "of the mean over global_size examples. Batches differ in size, some are empty.",
     example="K = 2 with 1 and 3 examples, lr 0.1: a gradient of 4 on worker 0 and of 8 on worker 1 move the parameter "
             "by 0.1 · 12 / 4 = 0.3 on both",
     hints=(

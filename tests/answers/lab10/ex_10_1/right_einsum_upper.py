@@ -1,8 +1,8 @@
 """The upper triangle, as TorchRec has it, by einsum and a mask."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def dot_interaction(dense, bags):

@@ -1,8 +1,8 @@
 """Both members of each pair picked, multiplied, and summed."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def dot_interaction(dense, bags):

@@ -1,8 +1,8 @@
 """Each vector with those before it."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def dot_interaction(dense, bags):

@@ -5,7 +5,6 @@ REFUSED_BY = "gradients"
 MISCONCEPTION = "10/no-gradient"
 LONG = True
 
-
 whole = dot_interaction
 
 

@@ -5,6 +5,5 @@ REFUSED_BY = "by hand"
 MISCONCEPTION = "10/both-triangles"
 
 
-
 def chosen(gram):
     return gram.flatten(1)

@@ -5,7 +5,6 @@ REFUSED_BY = "by hand"
 MISCONCEPTION = "10/dense-left-out"
 LONG = True
 
-
 whole = dot_interaction
 
 

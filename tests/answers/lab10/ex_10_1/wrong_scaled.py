@@ -5,7 +5,6 @@ REFUSED_BY = "by hand"
 MISCONCEPTION = "10/scaled"
 LONG = True
 
-
 whole = dot_interaction
 
 

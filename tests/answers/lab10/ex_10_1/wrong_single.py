@@ -5,7 +5,6 @@ REFUSED_BY = "gradients"
 MISCONCEPTION = "10/single-precision"
 LONG = True
 
-
 whole = dot_interaction
 
 

@@ -1,9 +1,9 @@
 """Arrays of NumPy travel; receives are posted first."""
 
-LONG = True
-
 import numpy as np
 import torch
+
+LONG = True
 
 
 def trade(comm, parts):

@@ -1,8 +1,8 @@
 """Duplicates and order by plain indexing, which autograd knows; only the exchange is a Function of its own."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def swap(comm, parts):

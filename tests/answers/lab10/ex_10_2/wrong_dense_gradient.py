@@ -7,7 +7,7 @@ LONG = True
 
 
 def way_back(ctx, grad):
-    K, me = ctx.comm.world_size, ctx.comm.rank
+    K = ctx.comm.world_size
     sums, parts = added(ctx, grad), []
     for q in range(K):
         part = grad.new_zeros(len(range(q, ctx.R, K)), ctx.shape[1])

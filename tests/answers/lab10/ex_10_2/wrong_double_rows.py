@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/rows-in-double"
 LONG = True
 
-
 plain = exchange
 
 

@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/by-a-side-door"
 LONG = True
 
-
 TABLES = {}
 
 
@@ -13,4 +12,5 @@ def sharded_lookup(comm, table, ids):
     TABLES[comm.rank] = table
     comm.compute(1.0)
     K = comm.world_size
-    return torch.stack([TABLES[int(i) % K][int(i) // K] for i in ids]) if len(ids) else table.new_zeros(0, table.shape[1])
+    rows = [TABLES[int(i) % K][int(i) // K] for i in ids]
+    return torch.stack(rows) if rows else table.new_zeros(0, table.shape[1])

@@ -4,8 +4,6 @@ BASE = "right_isend_recv"
 REFUSED_BY = "gradients at the owners"
 MISCONCEPTION = "10/mean-of-the-ranks"
 
-
-
 summed = gathered
 
 

@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/each-place-asked"
 
 
-
 class Lookup(Lookup):
     @staticmethod
     def forward(ctx, comm, table, ids):

@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/one-by-one"
 LONG = True
 
-
 plain = exchange
 
 
@@ -14,7 +13,8 @@ def exchange(comm, parts):
         return plain(comm, parts)
     K, me = comm.world_size, comm.rank
     wants = WANTS.get(me) or [0] * K
-    works = [comm.isend(row[None].contiguous(), q, tag=1 + at) for q in range(K) if q != me for at, row in enumerate(parts[q])]
+    works = [comm.isend(row[None].contiguous(), q, tag=1 + at) for q in range(K) if q != me
+             for at, row in enumerate(parts[q])]
     got = [parts[me] if q == me else torch.cat([torch.zeros(0, parts[me].shape[1], dtype=parts[me].dtype),
            *(comm.recv(q, tag=1 + at) for at in range(wants[q]))]) for q in range(K)]
     for work in works:

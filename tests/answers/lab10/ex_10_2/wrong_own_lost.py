@@ -5,7 +5,6 @@ REFUSED_BY = "gradients at the owners"
 MISCONCEPTION = "10/own-gradients-lost"
 LONG = True
 
-
 summed = gathered
 
 

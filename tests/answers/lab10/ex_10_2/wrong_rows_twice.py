@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/more-than-asked"
 LONG = True
 
-
 plain = exchange
 
 

@@ -5,7 +5,6 @@ REFUSED_BY = "ids out, rows back"
 MISCONCEPTION = "10/ids-in-four-bytes"
 LONG = True
 
-
 plain = exchange
 
 

@@ -5,7 +5,6 @@ REFUSED_BY = "several look-ups, one backward"
 MISCONCEPTION = "10/last-lookup-only"
 LONG = True
 
-
 KEPT = {}
 
 
@@ -19,7 +18,8 @@ class Lookup(Lookup):
     @staticmethod
     def backward(ctx, grad):
         real = ctx.asked
-        ctx.asked = [kept[:len(mine)] if len(kept) >= len(mine) else mine for kept, mine in zip(KEPT[ctx.comm.rank], real)]
+        ctx.asked = [kept[:len(mine)] if len(kept) >= len(mine) else mine
+                     for kept, mine in zip(KEPT[ctx.comm.rank], real)]
         return First.backward(ctx, grad)
 
 

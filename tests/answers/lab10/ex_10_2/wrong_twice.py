@@ -5,7 +5,6 @@ REFUSED_BY = "gradients at the owners"
 MISCONCEPTION = "10/wrong-sum"
 LONG = True
 
-
 summed = gathered
 
 

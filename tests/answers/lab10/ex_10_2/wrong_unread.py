@@ -5,7 +5,6 @@ REFUSED_BY = "rows in the caller's order"
 MISCONCEPTION = "10/sent-and-never-received"
 LONG = True
 
-
 whole = sharded_lookup
 
 

@@ -5,7 +5,6 @@ REFUSED_BY = "gradients at the owners"
 MISCONCEPTION = "10/uphill"
 LONG = True
 
-
 summed = gathered
 
 

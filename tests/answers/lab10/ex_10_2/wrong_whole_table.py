@@ -11,4 +11,5 @@ class Lookup(Lookup):
     def forward(ctx, comm, table, ids):
         K = comm.world_size
         parts = exchange(comm, [table] * K)
-        return torch.stack([parts[int(i) % K][int(i) // K] for i in ids]) if len(ids) else table.new_zeros(0, table.shape[1])
+        rows = [parts[int(i) % K][int(i) // K] for i in ids]
+        return torch.stack(rows) if rows else table.new_zeros(0, table.shape[1])

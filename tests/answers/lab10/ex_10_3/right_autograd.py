@@ -1,8 +1,8 @@
 """The lookup as a node of autograd; dense gradients by a ring, a round of each layer's ring after each layer."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def trade(comm, parts, tag):
@@ -53,7 +53,8 @@ class Ring:
         if self.round < self.rounds:
             K, me = self.comm.world_size, self.comm.rank
             self.coming = self.comm.irecv((me - 1) % K, tag=self.tag + self.round)
-            self.sends.append(self.comm.isend(self.chunks[(me - self.round) % K], (me + 1) % K, tag=self.tag + self.round))
+            chunk = self.chunks[(me - self.round) % K]
+            self.sends.append(self.comm.isend(chunk, (me + 1) % K, tag=self.tag + self.round))
 
     def turn(self):
         if self.round < self.rounds:

@@ -1,9 +1,9 @@
 """Sums travel, and are divided once at the end; chunks are sent in turns; rows leave as soon as they are there."""
 
-LONG = True
-
 import numpy as np
 import torch
+
+LONG = True
 
 
 def swap(comm, parts, tag):

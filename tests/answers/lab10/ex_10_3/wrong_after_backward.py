@@ -5,7 +5,6 @@ REFUSED_BY = "beside the backward pass"
 MISCONCEPTION = "10/sent-after-backward"
 
 
-
 def hybrid_step(comm, net, dense, table, batch, global_size, lr):
     rows, known = look_up(comm, table, batch["ids"].flatten())
     loss = net.forward(dense, rows.view(*batch["ids"].shape, table.shape[1]), batch)

@@ -5,7 +5,6 @@ REFUSED_BY = "losses of one process"
 MISCONCEPTION = "10/dense-one-step-late"
 LONG = True
 
-
 LATE = {}
 step = hybrid_step
 

@@ -5,7 +5,6 @@ REFUSED_BY = "dense bytes"
 MISCONCEPTION = "10/by-a-side-door"
 LONG = True
 
-
 SHARED = {}
 
 

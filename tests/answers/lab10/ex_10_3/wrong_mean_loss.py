@@ -5,7 +5,6 @@ REFUSED_BY = "losses of one process"
 MISCONCEPTION = "10/mean-returned"
 LONG = True
 
-
 step = hybrid_step
 
 

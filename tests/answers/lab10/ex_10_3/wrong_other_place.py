@@ -5,7 +5,6 @@ REFUSED_BY = "losses of one process"
 MISCONCEPTION = "10/wrong-rows"
 LONG = True
 
-
 now = look_up
 
 

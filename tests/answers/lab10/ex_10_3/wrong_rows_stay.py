@@ -5,7 +5,6 @@ REFUSED_BY = "losses of one process"
 MISCONCEPTION = "10/rows-stay"
 LONG = True
 
-
 learn = push
 
 

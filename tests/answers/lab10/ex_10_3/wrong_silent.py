@@ -5,7 +5,6 @@ REFUSED_BY = "dense bytes"
 MISCONCEPTION = "10/silent-without-examples"
 LONG = True
 
-
 step = hybrid_step
 
 

@@ -5,11 +5,10 @@ REFUSED_BY = "dense bytes"
 MISCONCEPTION = "10/rows-sent-dense"
 
 
-
 def push(comm, table, grad, known, lr):
-    unique, inverse, owner, asked = known
-    K, R = comm.world_size, 0
-    rows = [part for part in exchange(comm, [torch.tensor([len(table)])] * K, tag=1)]
+    unique, inverse, _, _ = known
+    K = comm.world_size
+    rows = exchange(comm, [torch.tensor([len(table)])] * K, tag=1)
     whole = torch.zeros(int(sum(rows)), table.shape[1])
     if len(unique):
         whole.index_add_(0, unique[inverse], grad)

@@ -5,7 +5,6 @@ REFUSED_BY = "losses of one process"
 MISCONCEPTION = "10/sent-and-never-received"
 LONG = True
 
-
 step = hybrid_step
 
 

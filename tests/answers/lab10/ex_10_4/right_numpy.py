@@ -1,8 +1,8 @@
 """An array of NumPy, by logarithms."""
 
-LONG = True
-
 import numpy as np
+
+LONG = True
 
 
 def hot_or_tail(freqs, K, n):

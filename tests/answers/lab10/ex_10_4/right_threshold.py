@@ -1,8 +1,8 @@
 """Solved for the share: (1 − f)^n < 1/K."""
 
-LONG = True
-
 import torch
+
+LONG = True
 
 
 def hot_or_tail(freqs, K, n):

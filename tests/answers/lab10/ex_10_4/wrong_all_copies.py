@@ -1,10 +1,10 @@
 """Everything that is ever touched."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/copy-is-free"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,10 @@
 """All workers together."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/batch-of-all-workers"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

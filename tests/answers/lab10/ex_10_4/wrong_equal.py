@@ -1,10 +1,9 @@
 """Not less, where more is asked."""
 
+import torch
+
 REFUSED_BY = "at the edges"
 MISCONCEPTION = "10/equal-is-hot"
-
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

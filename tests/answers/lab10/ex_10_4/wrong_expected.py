@@ -1,10 +1,9 @@
 """Expected look-ups."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/expected-lookups"
-
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,9 @@
 """Half, whatever K."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/half-always"
-
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,11 +1,10 @@
 """Half a ring."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/half-a-ring"
 LONG = True
-
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,10 @@
 """One row less."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/other-rows"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,10 @@
 """Of one look-up."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/share-of-one-lookup"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,10 @@
 """One over K."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/one-over-k"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

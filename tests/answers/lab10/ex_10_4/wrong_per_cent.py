@@ -1,10 +1,9 @@
 """The hottest per cent."""
 
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/per-cent-of-rows"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

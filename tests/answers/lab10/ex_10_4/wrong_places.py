@@ -1,10 +1,10 @@
 """Sorted, and the order forgotten."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/places-for-ids"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,10 +1,10 @@
 """The others."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/tail-for-hot"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

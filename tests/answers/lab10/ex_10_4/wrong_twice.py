@@ -1,10 +1,10 @@
 """The hottest one again."""
 
+import torch
+
 REFUSED_BY = "the rule"
 MISCONCEPTION = "10/listed-twice"
 LONG = True
-
-import torch
 
 
 def hot_or_tail(freqs, K, n):

@@ -1,9 +1,9 @@
 """Turns of isend and recv, divided once at the end."""
 
-LONG = True
-
 import numpy as np
 import torch
+
+LONG = True
 
 
 def swap(comm, parts, tag):

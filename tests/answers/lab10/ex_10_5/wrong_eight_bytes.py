@@ -5,8 +5,6 @@ REFUSED_BY = "bytes by formula"
 MISCONCEPTION = "10/miscounted"
 
 
-
-
 def right(spec):
     K, S, P, R, D, u = (spec[name] for name in ("K", "S", "P", "R", "D", "u"))
     ring = 2 * (K - 1) / K * 4

@@ -4,8 +4,6 @@ BASE = "right_two_halves"
 REFUSED_BY = "losses and AUC of one process"
 MISCONCEPTION = "10/rows-stay"
 
-
-
 learn = push
 
 

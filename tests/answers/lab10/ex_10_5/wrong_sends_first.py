@@ -5,7 +5,6 @@ REFUSED_BY = "losses and AUC of one process"
 MISCONCEPTION = "10/everyone-sends-first"
 
 
-
 def exchange(comm, parts, tag=0):
     for q in range(comm.world_size):
         if q != comm.rank:

@@ -5,7 +5,6 @@ REFUSED_BY = "as pslab.cost says"
 MISCONCEPTION = "10/by-a-side-door"
 LONG = True
 
-
 SHARED = {}
 
 

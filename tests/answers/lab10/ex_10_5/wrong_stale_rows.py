@@ -5,7 +5,6 @@ REFUSED_BY = "losses and AUC of one process"
 MISCONCEPTION = "10/stale-rows"
 LONG = True
 
-
 now, BEFORE = look_up, {}
 
 

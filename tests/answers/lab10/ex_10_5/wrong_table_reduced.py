@@ -7,7 +7,7 @@ LONG = True
 
 
 def push(comm, table, grad, known, lr):
-    unique, inverse, owner, asked = known
+    unique, inverse, _, _ = known
     K = comm.world_size
     sizes = exchange(comm, [torch.tensor([len(table)])] * K, tag=1)
     whole = torch.zeros(int(sum(sizes)), table.shape[1])

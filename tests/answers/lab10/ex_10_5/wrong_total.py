@@ -15,4 +15,5 @@ def right(spec):
 
 def port_bytes(s):
     K, P, D, u = s["K"], s["P"], s["D"], s["u"]
-    return {"all-reduce": 8 * (K - 1) * (P + s["R"] * D), "server": 8 * K * (P + u * (D + 2)), "hybrid": K * right(s)["hybrid"]}
+    return {"all-reduce": 8 * (K - 1) * (P + s["R"] * D), "server": 8 * K * (P + u * (D + 2)),
+            "hybrid": K * right(s)["hybrid"]}

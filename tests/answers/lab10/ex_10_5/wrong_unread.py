@@ -5,7 +5,6 @@ REFUSED_BY = "losses and AUC of one process"
 MISCONCEPTION = "10/sent-and-never-received"
 LONG = True
 
-
 whole = train_hybrid
 
 
