@@ -4,7 +4,7 @@
                      ├──> FusedEmbeddingBagCollection ────> KeyedTensor      the same, stepped inside of backward
                      └──> ShardedEmbeddingBagCollection ──> KeyedTensor      rows on servers, or on the ranks of a group
 
-Both begin with the same rows and give the same results, so that one can stand in for the other in a model.
+All begin with the same rows and give the same results, so that one can stand in for the other in a model.
 """
 
 from pslab.data import JaggedTensor, KeyedJaggedTensor
