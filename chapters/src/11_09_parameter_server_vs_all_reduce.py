@@ -621,8 +621,8 @@ viz.curve([100 * share for share in shares],
 viz.verdict_crossover()
 
 # %% [markdown]
-# None is. One row before the crossing the server still moves no more than the ring, one row further it does. The
-# table below the picture, its twin in words, lists both.
+# None is, and the size of the table makes no difference. At the last mark before a crossing the server still moves no
+# more than the ring, one row further it does. The picture's twin in words lists both.
 #
 # ## 4. The hybrid · *Advanced*
 #
@@ -963,13 +963,14 @@ viz.verdict_square(two_by_two(task, pace, workers=4, steps=40, lr=1.0))
 # Reinforcement learning has a job that fits neither ring nor rounds. *Actors* play episodes with a copy of the
 # parameters, a *learner* updates them, and actors come and go as machines do. Fresh parameters can be pulled from a
 # server, or broadcast by the learner to everybody who is there. An episode is *late* by the versions that were made
-# between the parameters it was played with and its use. Eight actors, four megabytes of parameters, ports of 125 MB/s;
-# one actor leaves early, two come late. Which way stays fresh?
+# between the parameters it was played with and its use. Eight actors on narrow ports: one leaves early, two come
+# late. Which way stays fresh?
 
 # %%
 actors = [Actor(episode_s=0.1 + 0.03 * i) for i in range(6)]
 actors += [Actor(join_s=1.0, leave_s=3.0), Actor(join_s=2.0, episode_s=0.3)]
-viz.verdict_actors([run_actors(way, actors, parameters=1_000_000, batch=4, update_s=0.05)
+narrow = Link(latency_s=1e-3, bandwidth_Bps=12.5e6)
+viz.verdict_actors([run_actors(way, actors, parameters=100_000, batch=4, update_s=0.05, link=narrow)
                     for way in ("server", "broadcast")])
 
 # %% [markdown]
@@ -1015,16 +1016,19 @@ for name, K, S, size, row_bytes, touched, slots in groups:
 Table(["group", "goes to", "copy with state", "because"], rows)
 
 # %% [markdown]
-# Two more questions come between capacity and bytes: do workers come and go, and is somebody slow whom the others may
-# pass? The chart shows eighteen groups and where each was settled: every line runs to the first question that decides.
+# The optimizer's state alone moved the table from the workers to the servers. And a model with a dense network *and*
+# large tables asks the question twice and gets two answers: the hybrid is not a third architecture, it is the first two,
+# each used where it fits.
+#
+# Two more questions can come between capacity and bytes: do workers leave and join, and is somebody slow whom the others
+# may pass? The chart shows more groups, and where each was settled: a line runs to the first question that decides.
 
 # %%
 viz.verdict_choices()
 
 # %% [markdown]
-# The optimizer's state alone moved the table from the workers to the servers. And a model with a dense network *and*
-# large tables asks the question twice and gets two answers: the hybrid is not a third architecture, it is the first two,
-# each used where it fits.
+# A straggler alone sends nothing to a server: it takes the leave to pass it, and for one who is slow for good, without a
+# bound. In most lines bytes decide, and there small changes of $K$ and $S$ turn the answer.
 #
 # Side by side, with the section whose cells show it:
 #
