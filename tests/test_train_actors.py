@@ -87,6 +87,9 @@ def test_a_leaving_actor_gets_nothing_any_more():
     more, less = (run_actors("broadcast", actors, **job) for actors in (stay, leave))
     assert less.parameter_bytes < 0.7 * more.parameter_bytes
     assert {e.actor for e in less.episodes if e.began_s > 0.4} == {0}
+    # two copies on joining; then two a version while both are there, and one a version afterwards
+    copies, both = less.parameter_bytes // 400, sum(e.came_s < 0.6 for e in less.episodes)
+    assert less.versions < copies <= 2 + less.versions + both < 2 * less.versions
 
 
 @pytest.mark.parametrize(("call", "words"), [
