@@ -1,7 +1,7 @@
 """Each place asks, gets and gives."""
 
 BASE = "right_two_halves"
-REFUSED_BY = "bytes below both baselines"
+REFUSED_BY = "as pslab.cost says"
 MISCONCEPTION = "10/more-than-needed"
 LONG = True
 
