@@ -115,6 +115,7 @@ def measure(setting: Setting, workers: list[int], rows: list[int], budget_bytes:
                     found[strategy] = run_one(setting, log, strategy, K, size, sim_or_process(setting, kind))
                     point |= found[strategy]
                 points.append(point)
+                print("done: " + "  ".join(line(point)[:5]), file=sys.stderr, flush=True)
             wrong += disagreements(found, K, size)
         last = points[-1]
         model += [{"rows": size, "K": K, "strategy": strategy,
