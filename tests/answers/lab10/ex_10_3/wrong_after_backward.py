@@ -3,6 +3,7 @@
 BASE = "right_two_halves"
 REFUSED_BY = "beside the backward pass"
 MISCONCEPTION = "10/sent-after-backward"
+LONG = True
 
 
 def hybrid_step(comm, net, dense, table, batch, global_size, lr):

@@ -3,6 +3,7 @@
 BASE = "right_two_halves"
 REFUSED_BY = "bytes by formula"
 MISCONCEPTION = "10/miscounted"
+LONG = True
 
 
 def right(spec):

@@ -3,6 +3,7 @@
 BASE = "right_two_halves"
 REFUSED_BY = "bytes by formula"
 MISCONCEPTION = "10/ids-are-free"
+LONG = True
 
 
 def port_bytes(spec):
