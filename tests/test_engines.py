@@ -63,6 +63,7 @@ def test_the_losses_of_one_process_with_torch():
                                                    SimWorld(2, trace=False)).losses, abs=1e-3)
 
 
+@pytest.mark.long
 def test_the_command_in_processes(tmp_path, capsys, monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
