@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pslab.models.dlrm import dot_interaction
+from pslab.models import dot_interaction
 
 LR = 0.2
 
