@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pslab.comm import Link
-from pslab.data.metrics import auc
+from pslab.data import auc
 from pslab.grade import AnswerFailed, Case, Criterion, Exercise, Stalled, Verdict
 
 from .lab10_beat_texts import MISCONCEPTIONS
