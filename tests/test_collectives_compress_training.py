@@ -31,8 +31,8 @@ def descend(comm, make, feedback):
 
 
 @pytest.mark.parametrize(("make", "near", "far"), [
-    (OneBit, 0.06, 0.5), (lambda: TopK(6), 0.06, 0.25), (lambda: PowerSGD(1), 0.1, 0.5)],
-    ids=["1 bit", "top-k", "PowerSGD"])
+    (OneBit, 0.06, 0.5), (lambda: TopK(6), 0.06, 0.25),
+    pytest.param(lambda: PowerSGD(1), 0.1, 0.5, marks=pytest.mark.long)], ids=["1 bit", "top-k", "PowerSGD"])
 def test_with_error_feedback_it_converges_and_without_it_does_not(make, near, far):
     with_it = SimWorld(K, trace=False).run(descend, make, True).results
     without = SimWorld(K, trace=False).run(descend, make, False).results

@@ -18,7 +18,8 @@ def score(tmp_path, data, seed):
         return train(options, log, batches, "hybrid", worlds), yardstick(log)
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [0, 1])
 def test_movielens(tmp_path, seed):
     try:
         load("movielens-100k")

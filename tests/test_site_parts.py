@@ -1,5 +1,6 @@
 """The parts of the site's builder, each with a planted fault that it must notice."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -89,6 +90,32 @@ def test_a_formula_becomes_mathml_with_its_latex_as_words():
 def test_an_unknown_formula_is_refused():
     with pytest.raises(ValueError, match=r"the formula '\\\\nosuch\{x\}' is not understood"):
         site_mathml.mathml(r"\nosuch{x}")
+
+
+FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![$\\])\$([^$\n]+?)\$(?!\$)", re.S)
+
+
+def unknown_formulas(texts):
+    """[formula] of those that the site's pages cannot show."""
+    formulas = [block or inline for text in texts for block, inline in FORMULA.findall(text)]
+    assert len(formulas) > 0
+    return [formula for formula in formulas if not is_known(formula)]
+
+
+def is_known(formula):
+    try:
+        return bool(site_mathml.mathml(formula))
+    except ValueError:
+        return False
+
+
+def test_every_formula_of_the_notebooks_can_be_shown(repo_root):
+    notebooks = [nbformat.read(path, as_version=4) for folder in ("chapters", "labs")
+                 for path in sorted((repo_root / folder).glob("*.ipynb"))]
+    assert unknown_formulas([cell.source for notebook in notebooks for cell in notebook.cells
+                             if cell.cell_type == "markdown"]) == []
+    assert unknown_formulas([r"in step $t = 1, 2, \dots$ and $$K\,\big[a\big]$$ and $K$"]) == [
+        r"t = 1, 2, \dots", r"K\,\big[a\big]"]
 
 
 # ---- docstrings ----------------------------------------------------------------------------------------

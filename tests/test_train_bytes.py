@@ -36,6 +36,7 @@ def test_ports_add_up_to_the_ledger(strategy, workers, servers):
     adds_up(run(strategy, workers, servers))
 
 
+@pytest.mark.long
 def test_ports_add_up_in_processes():
     with ProcessWorld(4) as world:
         job = Job(strategy="hybrid", **SHAPE)

@@ -170,8 +170,8 @@ def test_bit_for_bit_in_processes(strategy, workers, servers, exact, worlds):
 class Unscaled(Trainer):
     """Gradients of the mean over the worker's own part."""
 
-    def step(self, batch, global_size=None):
-        return super().step(batch, max(1, len(batch)))
+    def step(self, batch, global_size=None, upcoming=None):
+        return super().step(batch, max(1, len(batch)), upcoming)
 
 
 class Deaf(KVServer):
