@@ -21,8 +21,7 @@ NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for folder in (CHAPTERS, LA
 
 # Notebooks are alike to a browser: those with many controls, with real processes and with predictions are opened every
 # time, the others by `make test-long`. nbval runs all of them, and each figure has tests of its own.
-SHORT = ("00_start_here", "11_05_bounded_staleness", "11_09_parameter_server_vs_all_reduce", "lab_00a_patterns",
-         "lab_09_verdict")
+SHORT = ("00_start_here", "11_09_parameter_server_vs_all_reduce", "lab_09_verdict")
 OPENED = [path if Path(path).stem in SHORT else pytest.param(path, marks=pytest.mark.long) for path in NOTEBOOKS]
 
 pytestmark = [
